@@ -1,0 +1,240 @@
+//! Typed input and output of Rust services, and how they become SimpleIO.
+
+use busker_model::invocation::ReplyBody;
+use busker_model::sio::{Field, FieldType};
+use busker_model::{Fault, Payload, Reply, Request};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A flat struct whose fields can be declared; derive it.
+///
+/// `#[derive(SimpleIo)]` reads field types and `#[serde(rename = "...")]`; an `Option` is optional.
+pub trait SimpleIo {
+    /// The fields in declared order.
+    fn fields() -> Vec<Field>;
+}
+
+/// A declared field, under the name the derive uses.
+pub type Declared = Field;
+
+/// Declares one field; used by the derive.
+#[must_use]
+pub fn declare<T: FieldOf>(name: &str, has_default: bool, doc: &str) -> Declared {
+    let mut field = Field::new(name, !T::OPTIONAL && !has_default).typed(T::TYPE);
+    doc.clone_into(&mut field.doc);
+    field
+}
+
+/// The wire type of one Rust field type; used by the derive.
+pub trait FieldOf {
+    /// Its wire type.
+    const TYPE: FieldType;
+    /// Whether it may be missing.
+    const OPTIONAL: bool = false;
+}
+
+macro_rules! field_of {
+    ($($type:ty => $wire:ident),+ $(,)?) => {
+        $(impl FieldOf for $type { const TYPE: FieldType = FieldType::$wire; })+
+    };
+}
+
+field_of! {
+    bool => Boolean,
+    i8 => Integer, i16 => Integer, i32 => Integer, i64 => Integer, isize => Integer,
+    u8 => Integer, u16 => Integer, u32 => Integer, u64 => Integer, usize => Integer,
+    f32 => Float, f64 => Float,
+    String => Text,
+    serde_json::Value => Opaque,
+}
+
+impl<T> FieldOf for Vec<T> {
+    const TYPE: FieldType = FieldType::List;
+}
+
+impl<T: FieldOf> FieldOf for Option<T> {
+    const TYPE: FieldType = T::TYPE;
+    const OPTIONAL: bool = true;
+}
+
+/// Bytes in or out as they are, for services that read the request themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Raw(pub Bytes);
+
+/// What a service can take in.
+pub trait Input: Sized + Send + 'static {
+    /// Declared fields; `None` when the service takes anything.
+    fn fields() -> Option<Vec<Field>>;
+
+    /// Reads it from a request.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the field.
+    fn decode(request: &Request) -> Result<Self, Fault>;
+}
+
+impl<T: SimpleIo + DeserializeOwned + Send + 'static> Input for T {
+    fn fields() -> Option<Vec<Field>> {
+        Some(<T as SimpleIo>::fields())
+    }
+
+    fn decode(request: &Request) -> Result<Self, Fault> {
+        let bytes: &[u8] = match (&request.input, &request.payload) {
+            (Some(input), _) => input,
+            (None, Payload::Json(bytes) | Payload::Raw(bytes)) => bytes,
+            (None, Payload::None) => b"{}",
+        };
+        // The plain reader first: the one that tracks the path costs more and is needed only to name the field.
+        serde_json::from_slice(bytes).or_else(|_| {
+            let mut reader = serde_json::Deserializer::from_slice(bytes);
+            serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+                let path = error.path().to_string();
+                let inner = error.into_inner();
+                let field = if path == "." { "body".to_owned() } else { path };
+                Fault::violations(vec![busker_model::object::Violation::new(
+                    field,
+                    inner.to_string(),
+                )])
+            })
+        })
+    }
+}
+
+impl Input for serde_json::Value {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn decode(request: &Request) -> Result<Self, Fault> {
+        match &request.payload {
+            Payload::None => Ok(Self::Null),
+            Payload::Json(bytes) => serde_json::from_slice(bytes)
+                .map_err(|error| Fault::invalid(format!("body: not valid JSON: {error}"))),
+            Payload::Raw(bytes) => Ok(Self::String(String::from_utf8_lossy(bytes).into_owned())),
+        }
+    }
+}
+
+impl Input for Raw {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn decode(request: &Request) -> Result<Self, Fault> {
+        Ok(Self(match &request.payload {
+            Payload::None => Bytes::new(),
+            Payload::Json(bytes) | Payload::Raw(bytes) => bytes.clone(),
+        }))
+    }
+}
+
+impl Input for () {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn decode(_request: &Request) -> Result<Self, Fault> {
+        Ok(())
+    }
+}
+
+/// What a service can answer with.
+pub trait Output: Send + 'static {
+    /// Declared fields; `None` when the service answers with anything.
+    fn fields() -> Option<Vec<Field>>;
+
+    /// Whether the answer is a list of items.
+    const REPEATED: bool = false;
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// `Internal` when a value has no JSON form.
+    fn encode(self) -> Result<Reply, Fault>;
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<Reply, Fault> {
+    serde_json::to_vec(value).map(Reply::json).map_err(|error| {
+        Fault::internal("the answer could not be written")
+            .operator(format!("answer has no JSON form: {error}"))
+    })
+}
+
+impl<T: SimpleIo + Serialize + Send + 'static> Output for T {
+    fn fields() -> Option<Vec<Field>> {
+        Some(<T as SimpleIo>::fields())
+    }
+
+    fn encode(self) -> Result<Reply, Fault> {
+        to_json(&self)
+    }
+}
+
+impl<T: SimpleIo + Serialize + Send + 'static> Output for Vec<T> {
+    fn fields() -> Option<Vec<Field>> {
+        Some(<T as SimpleIo>::fields())
+    }
+
+    const REPEATED: bool = true;
+
+    fn encode(self) -> Result<Reply, Fault> {
+        to_json(&self)
+    }
+}
+
+impl Output for serde_json::Value {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn encode(self) -> Result<Reply, Fault> {
+        to_json(&self)
+    }
+}
+
+impl Output for String {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn encode(self) -> Result<Reply, Fault> {
+        Ok(Reply {
+            body: ReplyBody::Raw(Bytes::from(self)),
+            ..Reply::default()
+        })
+    }
+}
+
+impl Output for Raw {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn encode(self) -> Result<Reply, Fault> {
+        Ok(Reply {
+            body: ReplyBody::Raw(self.0),
+            ..Reply::default()
+        })
+    }
+}
+
+impl Output for () {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn encode(self) -> Result<Reply, Fault> {
+        Ok(Reply::default())
+    }
+}
+
+impl Output for Reply {
+    fn fields() -> Option<Vec<Field>> {
+        None
+    }
+
+    fn encode(self) -> Result<Reply, Fault> {
+        Ok(self)
+    }
+}

@@ -1,0 +1,180 @@
+//! The vault: secrets that must be read back are sealed before they are stored.
+//!
+//! XChaCha20-Poly1305 with a random nonce. The associated data names the row, the field and the key, so that a sealed
+//! text moved to another row does not open. The key file is outside the database: one line per key,
+//! `<key id> <32 bytes in base64>`, newest first; older ones still open what they sealed.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use busker_model::Secret;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use crate::error::{OdbError, Result};
+use crate::random;
+
+/// What every sealed text starts with: `sealed:v1:<key id>:<base64 of nonce and ciphertext>`.
+pub const SEALED_PREFIX: &str = "sealed:v1:";
+/// Keys a file may hold; rotation drops the oldest beyond.
+pub const VAULT_KEYS: usize = 16;
+
+const NONCE_BYTES: usize = 24;
+
+/// The keys.
+pub struct Vault {
+    /// Newest first, never empty.
+    keys: Vec<(String, XChaCha20Poly1305)>,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids: Vec<&str> = self.keys.iter().map(|(id, _)| id.as_str()).collect();
+        f.debug_struct("Vault").field("keys", &ids).finish()
+    }
+}
+
+impl Vault {
+    /// Makes a new key file with mode 0600; never overwrites one.
+    ///
+    /// # Errors
+    /// `Unavailable` when the file exists or cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        write_new(path, &new_line()?)?;
+        Self::open(path)
+    }
+
+    /// Reads a key file.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be read, `Vault` when others may read it or it is damaged.
+    pub fn open(path: &Path) -> Result<Self> {
+        let text = read(path)?;
+        let keys: Result<Vec<_>> = text.lines().map(parse_line).collect();
+        let keys = keys?;
+        if keys.is_empty() || keys.len() > VAULT_KEYS {
+            return Err(OdbError::Vault("the key file holds no key, or too many"));
+        }
+        Ok(Self { keys })
+    }
+
+    /// Puts a new key first in the file. What older keys sealed still opens; what is sealed from now on uses the new.
+    ///
+    /// # Errors
+    /// As [`Vault::open`].
+    pub fn rotate(path: &Path) -> Result<Self> {
+        let old = read(path)?;
+        let mut text = new_line()?;
+        for line in old.lines().take(VAULT_KEYS - 1) {
+            text.push_str(line);
+            text.push('\n');
+        }
+        let mut next = path.as_os_str().to_owned();
+        next.push(".new");
+        let next = PathBuf::from(next);
+        write_new(&next, &text)?;
+        std::fs::rename(&next, path).map_err(OdbError::unavailable)?;
+        Self::open(path)
+    }
+
+    /// Seals a secret for one place; `place` is its row and field, such as `object/12/password`.
+    ///
+    /// # Errors
+    /// `Unavailable` when the system has no randomness.
+    pub fn seal(&self, place: &str, secret: &Secret) -> Result<String> {
+        let (id, cipher) = self.keys.first().ok_or(OdbError::Vault("it has no key"))?;
+        let nonce = random::bytes::<NONCE_BYTES>()?;
+        let payload = Payload {
+            msg: secret.expose().as_bytes(),
+            aad: &associated(place, id),
+        };
+        let sealed = cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| OdbError::Vault("it is too long"))?;
+        let mut blob = nonce.to_vec();
+        blob.extend_from_slice(&sealed);
+        Ok(format!("{SEALED_PREFIX}{id}:{}", STANDARD_NO_PAD.encode(blob)))
+    }
+
+    /// Opens what was sealed for this place.
+    ///
+    /// # Errors
+    /// `Vault` when the key is not known, the text is damaged, or it was sealed for another place.
+    pub fn open_sealed(&self, place: &str, sealed: &str) -> Result<Secret> {
+        let body = sealed.strip_prefix(SEALED_PREFIX).ok_or(OdbError::Vault("it is not sealed"))?;
+        let (id, blob) = body.split_once(':').ok_or(OdbError::Vault("it is damaged"))?;
+        let (_, cipher) = self
+            .keys
+            .iter()
+            .find(|(known, _)| known == id)
+            .ok_or(OdbError::Vault("its key is not in the key file"))?;
+        let blob = STANDARD_NO_PAD.decode(blob).map_err(|_| OdbError::Vault("it is damaged"))?;
+        let (nonce, text) = blob
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(OdbError::Vault("it is damaged"))?;
+        let payload = Payload {
+            msg: text,
+            aad: &associated(place, id),
+        };
+        let plain = cipher
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map_err(|_| OdbError::Vault("it was sealed for another place, or it is damaged"))?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| OdbError::Vault("it is not text"))
+    }
+}
+
+/// Whether the text is a sealed secret.
+#[must_use]
+pub fn is_sealed(text: &str) -> bool {
+    text.starts_with(SEALED_PREFIX)
+}
+
+fn associated(place: &str, key_id: &str) -> Vec<u8> {
+    format!("busker/{place}/{key_id}").into_bytes()
+}
+
+fn new_line() -> Result<Zeroizing<String>> {
+    let id = random::hex::<4>()?;
+    let key = Zeroizing::new(random::bytes::<32>()?);
+    let text = Zeroizing::new(STANDARD_NO_PAD.encode(*key));
+    Ok(Zeroizing::new(format!("{id} {}\n", *text)))
+}
+
+fn parse_line(line: &str) -> Result<(String, XChaCha20Poly1305)> {
+    let damaged = OdbError::Vault("the key file is damaged");
+    let (id, key) = line.split_once(' ').ok_or_else(|| damaged.clone())?;
+    let key = Zeroizing::new(STANDARD_NO_PAD.decode(key).map_err(|_| damaged.clone())?);
+    let key: [u8; 32] = key.as_slice().try_into().map_err(|_| damaged)?;
+    let key = Zeroizing::new(key);
+    Ok((id.to_owned(), XChaCha20Poly1305::new(&Key::from(*key))))
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>> {
+    let failed = |error| OdbError::unavailable(format!("{}: {error}", path.display()));
+    let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(OdbError::Vault("the key file may be read by others: chmod 600 it"));
+    }
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
+}
+
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let failed = |error| OdbError::unavailable(format!("{}: {error}", path.display()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests;

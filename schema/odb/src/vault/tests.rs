@@ -1,0 +1,65 @@
+use super::*;
+
+fn vault() -> (tempfile::TempDir, PathBuf, Vault) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("busker.key");
+    let vault = Vault::create(&path).unwrap();
+    (folder, path, vault)
+}
+
+#[test]
+fn what_is_sealed_opens_only_in_its_place() {
+    let (_folder, _, vault) = vault();
+    let sealed = vault.seal("object/1/password", &Secret::new("hunter2")).unwrap();
+    assert!(is_sealed(&sealed));
+    assert!(!sealed.contains("hunter2"));
+    assert_eq!(vault.open_sealed("object/1/password", &sealed).unwrap().expose(), "hunter2");
+    for place in ["object/2/password", "object/1/token", ""] {
+        assert!(matches!(vault.open_sealed(place, &sealed), Err(OdbError::Vault(_))));
+    }
+}
+
+#[test]
+fn the_same_secret_is_sealed_differently_each_time() {
+    let (_folder, _, vault) = vault();
+    let secret = Secret::new("hunter2");
+    assert_ne!(vault.seal("a", &secret).unwrap(), vault.seal("a", &secret).unwrap());
+}
+
+#[test]
+fn a_changed_byte_does_not_open() {
+    let (_folder, _, vault) = vault();
+    let sealed = vault.seal("a", &Secret::new("hunter2")).unwrap();
+    let (head, tail) = sealed.split_at(sealed.len() - 10);
+    let flipped = if tail.starts_with('A') { 'B' } else { 'A' };
+    let damaged = format!("{head}{flipped}{}", &tail[1..]);
+    assert!(vault.open_sealed("a", &damaged).is_err());
+}
+
+#[test]
+fn a_rotated_vault_opens_old_secrets_and_seals_with_the_new_key() {
+    let (_folder, path, vault) = vault();
+    let old = vault.seal("a", &Secret::new("one")).unwrap();
+    let rotated = Vault::rotate(&path).unwrap();
+    assert_eq!(rotated.open_sealed("a", &old).unwrap().expose(), "one");
+    let new = rotated.seal("a", &Secret::new("two")).unwrap();
+    assert!(matches!(vault.open_sealed("a", &new), Err(OdbError::Vault(_))));
+}
+
+#[test]
+fn a_key_file_is_private_and_never_overwritten() {
+    let (_folder, path, _) = vault();
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(Vault::create(&path).is_err());
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(Vault::open(&path), Err(OdbError::Vault(_))));
+}
+
+#[test]
+fn debug_shows_no_key() {
+    let (_folder, path, vault) = vault();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let key = text.trim().split_once(' ').unwrap().1;
+    assert!(!format!("{vault:?}").contains(key));
+}
