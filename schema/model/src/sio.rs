@@ -1,10 +1,18 @@
 //! SimpleIO: one declaration of flat input and output that serves JSON, XML, SOAP and forms alike.
 //!
-//! The schema is here; `input` and `output` below apply it, purely, to JSON text without ever passing a number
+//! The schema is here; [`input`] and [`output`] apply it, purely, to JSON text without ever passing a number
 //! through `f64`. Semantics follow Zato 1.1 and 2.0 with two repairs: bad input names every field at once, and a
 //! conversion failure is the caller's fault, not a server error.
 
 use serde::{Deserialize, Serialize};
+
+mod coerce;
+pub mod input;
+pub mod output;
+mod slots;
+#[cfg(test)]
+mod tests;
+mod text;
 
 /// The type of a field on the wire.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -100,7 +100,12 @@ impl<'a> Audit<'a> {
     /// `Unavailable`, `Busy`.
     pub async fn list(&self, limit: i64, before: Option<&str>) -> Result<Vec<AuditEntry>> {
         let query = values![limit.clamp(0, AUDIT_PAGE), before.unwrap_or_default()];
-        self.0.query(LIST, query).await?.into_iter().map(entry_of).collect()
+        self.0
+            .query(LIST, query)
+            .await?
+            .into_iter()
+            .map(entry_of)
+            .collect()
     }
 }
 

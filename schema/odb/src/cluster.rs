@@ -65,7 +65,9 @@ impl<'a> Clusters<'a> {
     /// Makes the row when it is not there; answers the revision.
     pub(crate) async fn ensure(&self) -> Result<i64> {
         let id = random::hex::<16>()?;
-        self.0.query(ENSURE, values![id, DEFAULT_CLUSTER_NAME, unix_ms()]).await?;
+        self.0
+            .query(ENSURE, values![id, DEFAULT_CLUSTER_NAME, unix_ms()])
+            .await?;
         self.revision().await
     }
 

@@ -95,13 +95,13 @@ impl From<OdbError> for Fault {
             OdbError::Unavailable { detail } => Self::new(ErrorClass::Unavailable, message)
                 .code("odb-unavailable")
                 .operator(detail),
-            OdbError::Corrupt { detail } => Self::internal(message)
-                .code("odb-corrupt")
-                .operator(detail),
+            OdbError::Corrupt { detail } => {
+                Self::internal(message).code("odb-corrupt").operator(detail)
+            }
             OdbError::Vault(_) => Self::internal(message).code("vault"),
-            OdbError::Refused { detail } => Self::internal(message)
-                .code("odb-refused")
-                .operator(detail),
+            OdbError::Refused { detail } => {
+                Self::internal(message).code("odb-refused").operator(detail)
+            }
         }
     }
 }

@@ -70,7 +70,12 @@ impl<'a> Nodes<'a> {
     /// # Errors
     /// `Unavailable`, `Busy`.
     pub async fn list(&self) -> Result<Vec<NodeRecord>> {
-        self.0.query(LIST, Vec::new()).await?.into_iter().map(node_of).collect()
+        self.0
+            .query(LIST, Vec::new())
+            .await?
+            .into_iter()
+            .map(node_of)
+            .collect()
     }
 
     /// Forgets a node that will not come back.
@@ -78,7 +83,11 @@ impl<'a> Nodes<'a> {
     /// # Errors
     /// `NotFound`.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        one(self.0.query(DELETE, values![name]).await?, &format!("node {name:?}")).map(drop)
+        one(
+            self.0.query(DELETE, values![name]).await?,
+            &format!("node {name:?}"),
+        )
+        .map(drop)
     }
 }
 

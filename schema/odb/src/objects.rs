@@ -140,7 +140,10 @@ impl<'a> Objects<'a> {
     /// # Errors
     /// `NotFound`.
     pub async fn get_number(&self, family: Family, number: i64) -> Result<Object> {
-        let rows = self.odb.query(GET_NUMBER, values![family.as_str(), number]).await?;
+        let rows = self
+            .odb
+            .query(GET_NUMBER, values![family.as_str(), number])
+            .await?;
         object_of(one(rows, &format!("{family} with id {number}"))?)
     }
 
@@ -183,8 +186,13 @@ impl<'a> Objects<'a> {
         let Some(sealed) = object.settings.get(field).and_then(Value::as_str) else {
             return Ok(None);
         };
-        let vault = self.odb.vault().ok_or(OdbError::Vault("there is no vault"))?;
-        vault.open_sealed(&secrets::place(object.number, field), sealed).map(Some)
+        let vault = self
+            .odb
+            .vault()
+            .ok_or(OdbError::Vault("there is no vault"))?;
+        vault
+            .open_sealed(&secrets::place(object.number, field), sealed)
+            .map(Some)
     }
 }
 
@@ -200,7 +208,10 @@ fn by_key(key: &ObjectKey) -> Vec<SqlValue> {
 /// Reads the three columns `family, kind_group, name`.
 fn key_of(row: &mut Row) -> Result<ObjectKey> {
     Ok(ObjectKey {
-        family: row.text()?.parse().map_err(|error: String| OdbError::corrupt(error))?,
+        family: row
+            .text()?
+            .parse()
+            .map_err(|error: String| OdbError::corrupt(error))?,
         group: row.text()?,
         name: row.text()?,
     })

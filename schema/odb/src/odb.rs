@@ -76,7 +76,9 @@ impl Odb {
     /// # Errors
     /// `Unavailable` or `Busy`.
     pub async fn ping(&self) -> Result<()> {
-        self.query("SELECT revision FROM cluster", Vec::new()).await.map(drop)
+        self.query("SELECT revision FROM cluster", Vec::new())
+            .await
+            .map(drop)
     }
 
     /// Channels, outgoing connections, definitions, jobs: what is configured.
@@ -178,5 +180,7 @@ pub(crate) fn take_ticket(tx: &mut dyn Tx, numbers: i64) -> BoxFuture<'_, Result
 
 /// The only row, or `NotFound` with `what`.
 pub(crate) fn one(rows: Vec<Row>, what: &str) -> Result<Row> {
-    rows.into_iter().next().ok_or_else(|| OdbError::NotFound(what.to_owned()))
+    rows.into_iter()
+        .next()
+        .ok_or_else(|| OdbError::NotFound(what.to_owned()))
 }

@@ -91,7 +91,7 @@ pub struct PackageWrite {
 pub struct Inserted {
     /// The active package.
     pub package: Package,
-    /// False when the same bytes were active already: nothing was written.
+    /// False when the same bytes were active already: that package stays.
     pub fresh: bool,
 }
 
@@ -191,7 +191,10 @@ impl<'a> Packages<'a> {
     /// # Errors
     /// `NotFound`.
     pub async fn get(&self, id: i64) -> Result<Package> {
-        package_of(one(self.odb.query(GET, values![id]).await?, &format!("package {id}"))?)
+        package_of(one(
+            self.odb.query(GET, values![id]).await?,
+            &format!("package {id}"),
+        )?)
     }
 
     /// Its bytes.
@@ -199,7 +202,11 @@ impl<'a> Packages<'a> {
     /// # Errors
     /// `NotFound`.
     pub async fn payload(&self, id: i64) -> Result<Vec<u8>> {
-        one(self.odb.query(PAYLOAD, values![id]).await?, &format!("package {id}"))?.bytes()
+        one(
+            self.odb.query(PAYLOAD, values![id]).await?,
+            &format!("package {id}"),
+        )?
+        .bytes()
     }
 
     /// What runs: the active package of each name.
@@ -227,7 +234,12 @@ impl<'a> Packages<'a> {
     }
 
     async fn select(&self, sql: &'static str, values: Vec<SqlValue>) -> Result<Vec<Package>> {
-        self.odb.query(sql, values).await?.into_iter().map(package_of).collect()
+        self.odb
+            .query(sql, values)
+            .await?
+            .into_iter()
+            .map(package_of)
+            .collect()
     }
 }
 
@@ -246,9 +258,10 @@ async fn insert(tx: &mut dyn Tx, write: PackageWrite) -> Result<Inserted> {
         }
     }
     let id = ticket.first_number;
-    let generation = one(tx.query(LAST, values![write.name.as_str()]).await?, "generation")?;
-    let generation = { generation }.int()? + 1;
-    tx.query(REPLACE, values![write.name.as_str(), id, ticket.revision]).await?;
+    let last = tx.query(LAST, values![write.name.as_str()]).await?;
+    let generation = one(last, "generation")?.int()? + 1;
+    tx.query(REPLACE, values![write.name.as_str(), id, ticket.revision])
+        .await?;
     let services = serde_json::to_string(&write.services).map_err(OdbError::corrupt)?;
     let size = i64::try_from(write.payload.len()).unwrap_or(i64::MAX);
     let row = values![
@@ -266,7 +279,8 @@ async fn insert(tx: &mut dyn Tx, write: PackageWrite) -> Result<Inserted> {
         ticket.revision
     ];
     tx.query(INSERT, row).await?;
-    tx.query(PRUNE, values![write.name, generation - GENERATIONS_KEPT]).await?;
+    tx.query(PRUNE, values![write.name, generation - GENERATIONS_KEPT])
+        .await?;
     let package = one(tx.query(GET, values![id]).await?, "the inserted package")?;
     Ok(Inserted {
         package: package_of(package)?,
@@ -275,7 +289,11 @@ async fn insert(tx: &mut dyn Tx, write: PackageWrite) -> Result<Inserted> {
 }
 
 fn refuse_shared(other: &Package, write: &PackageWrite) -> Result<()> {
-    match write.services.iter().find(|service| other.services.contains(service)) {
+    match write
+        .services
+        .iter()
+        .find(|service| other.services.contains(service))
+    {
         None => Ok(()),
         Some(service) => Err(OdbError::Conflict(format!(
             "service {service:?} is defined by both {} and {}",
@@ -324,8 +342,12 @@ const fn state_word(state: PackageState) -> &'static str {
 }
 
 fn state_of(word: &str) -> Result<PackageState> {
-    [PackageState::Active, PackageState::Replaced, PackageState::Withdrawn]
-        .into_iter()
-        .find(|state| state_word(*state) == word)
-        .ok_or_else(|| OdbError::corrupt(format!("package state {word:?}")))
+    [
+        PackageState::Active,
+        PackageState::Replaced,
+        PackageState::Withdrawn,
+    ]
+    .into_iter()
+    .find(|state| state_word(*state) == word)
+    .ok_or_else(|| OdbError::corrupt(format!("package state {word:?}")))
 }

@@ -49,7 +49,9 @@ struct Inner {
 
 impl std::fmt::Debug for Inner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Passwords").field("remembered", &self.known.len()).finish_non_exhaustive()
+        f.debug_struct("Passwords")
+            .field("remembered", &self.known.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -98,18 +100,26 @@ impl Passwords {
             )));
         }
         let password = password.clone();
-        self.on_a_thread(move |inner| hash(&inner.hasher, password.expose().as_bytes())).await?
+        self.on_a_thread(move |inner| hash(&inner.hasher, password.expose().as_bytes()))
+            .await?
     }
 
     /// Whether the password is the one behind `stored`; `None` is an unknown user, and is never right.
     ///
     /// # Errors
     /// `Busy` when too many wait.
-    pub async fn verify(&self, user: &str, password: &Secret, stored: Option<&str>) -> Result<bool> {
+    pub async fn verify(
+        &self,
+        user: &str,
+        password: &Secret,
+        stored: Option<&str>,
+    ) -> Result<bool> {
         if password.expose().len() > PASSWORD_BYTES {
             return Ok(false);
         }
-        let fingerprint = self.inner.fingerprint(user, password, stored.unwrap_or_default())?;
+        let fingerprint = self
+            .inner
+            .fingerprint(user, password, stored.unwrap_or_default())?;
         if stored.is_some() && self.inner.remembers(&fingerprint) {
             return Ok(true);
         }
@@ -117,7 +127,10 @@ impl Passwords {
         let password = password.clone();
         let right = self
             .on_a_thread(move |inner| {
-                inner.hasher.verify_password(password.expose().as_bytes(), against.as_str()).is_ok()
+                inner
+                    .hasher
+                    .verify_password(password.expose().as_bytes(), against.as_str())
+                    .is_ok()
             })
             .await?;
         let right = right && stored.is_some();
@@ -132,7 +145,11 @@ impl Passwords {
         T: Send + 'static,
         F: FnOnce(&Inner) -> T + Send + 'static,
     {
-        let _place = self.inner.waiting.try_acquire().map_err(|_| OdbError::Busy)?;
+        let _place = self
+            .inner
+            .waiting
+            .try_acquire()
+            .map_err(|_| OdbError::Busy)?;
         let turn = Arc::clone(&self.inner.running).acquire_owned().await;
         let turn = turn.map_err(OdbError::unavailable)?;
         let inner = Arc::clone(&self.inner);
@@ -141,7 +158,9 @@ impl Passwords {
             let _turn = turn;
             work(&inner)
         };
-        tokio::task::spawn_blocking(work).await.map_err(OdbError::unavailable)
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(OdbError::unavailable)
     }
 }
 
@@ -158,7 +177,9 @@ impl Inner {
     }
 
     fn remembers(&self, fingerprint: &[u8; 32]) -> bool {
-        self.known.get(fingerprint).is_some_and(|until| *until > Instant::now())
+        self.known
+            .get(fingerprint)
+            .is_some_and(|until| *until > Instant::now())
     }
 
     fn remember(&self, fingerprint: [u8; 32]) {
@@ -189,12 +210,21 @@ mod tests {
         let stored = passwords.hash(&Secret::new("hunter2")).await.unwrap();
         assert!(stored.starts_with("$argon2id$"));
         for _ in 0..2 {
-            let right = passwords.verify("ann", &Secret::new("hunter2"), Some(&stored)).await;
+            let right = passwords
+                .verify("ann", &Secret::new("hunter2"), Some(&stored))
+                .await;
             assert!(right.unwrap());
-            let wrong = passwords.verify("ann", &Secret::new("hunter3"), Some(&stored)).await;
+            let wrong = passwords
+                .verify("ann", &Secret::new("hunter3"), Some(&stored))
+                .await;
             assert!(!wrong.unwrap());
         }
-        assert!(!passwords.verify("ann", &Secret::new("hunter2"), None).await.unwrap());
+        assert!(
+            !passwords
+                .verify("ann", &Secret::new("hunter2"), None)
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -202,9 +232,20 @@ mod tests {
         let passwords = Passwords::new(PasswordCost::Test).unwrap();
         let secret = Secret::new("hunter2");
         let stored = passwords.hash(&secret).await.unwrap();
-        assert!(passwords.verify("ann", &secret, Some(&stored)).await.unwrap());
-        let seen = passwords.inner.fingerprint("ann", &secret, &stored).unwrap();
-        let changed = passwords.inner.fingerprint("ann", &secret, "other").unwrap();
+        assert!(
+            passwords
+                .verify("ann", &secret, Some(&stored))
+                .await
+                .unwrap()
+        );
+        let seen = passwords
+            .inner
+            .fingerprint("ann", &secret, &stored)
+            .unwrap();
+        let changed = passwords
+            .inner
+            .fingerprint("ann", &secret, "other")
+            .unwrap();
         assert!(passwords.inner.remembers(&seen));
         assert!(!passwords.inner.remembers(&changed));
         tokio::time::advance(REMEMBERED_FOR).await;

@@ -1,7 +1,5 @@
 //! Randomness for secrets, from the operating system.
 
-use std::fmt::Write;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -31,10 +29,5 @@ pub(crate) fn sha256(data: &[u8]) -> String {
 }
 
 fn to_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        drop(write!(text, "{byte:02x}"));
-    }
-    text
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::value::{Row, SqlValue};
 
 /// An open transaction.
-pub trait Tx: Send {
+pub(crate) trait Tx: Send {
     /// Runs one statement and returns all rows it gives back.
     fn query<'a>(
         &'a mut self,

@@ -107,7 +107,9 @@ impl<'a> Tokens<'a> {
             .write(move |tx| {
                 async move {
                     tx.query(FORGET, values![now - ENDED_TOKEN_KEPT_MS]).await?;
-                    let held = tx.query(COUNT, values![write.principal.as_str(), now]).await?;
+                    let held = tx
+                        .query(COUNT, values![write.principal.as_str(), now])
+                        .await?;
                     if one(held, "count")?.int()? >= TOKENS_PER_PRINCIPAL {
                         return Err(OdbError::Conflict(format!(
                             "{:?} holds {TOKENS_PER_PRINCIPAL} tokens already: revoke one",

@@ -98,7 +98,10 @@ impl<'a> Users<'a> {
     /// `NotFound`.
     pub async fn edit(&self, write: UserWrite) -> Result<User> {
         let edit = values![write.name.as_str(), role_word(write.role), write.active];
-        user_of(one(self.0.query(EDIT, edit).await?, &format!("user {:?}", write.name))?)
+        user_of(one(
+            self.0.query(EDIT, edit).await?,
+            &format!("user {:?}", write.name),
+        )?)
     }
 
     /// Stores another password hash.
@@ -106,7 +109,10 @@ impl<'a> Users<'a> {
     /// # Errors
     /// `NotFound`.
     pub async fn set_password(&self, name: &str, password_hash: String) -> Result<()> {
-        let rows = self.0.query(SET_PASSWORD, values![name, password_hash]).await?;
+        let rows = self
+            .0
+            .query(SET_PASSWORD, values![name, password_hash])
+            .await?;
         one(rows, &format!("user {name:?}")).map(drop)
     }
 
@@ -115,7 +121,10 @@ impl<'a> Users<'a> {
     /// # Errors
     /// `NotFound`.
     pub async fn get(&self, name: &str) -> Result<User> {
-        user_of(one(self.0.query(GET, values![name]).await?, &format!("user {name:?}"))?)
+        user_of(one(
+            self.0.query(GET, values![name]).await?,
+            &format!("user {name:?}"),
+        )?)
     }
 
     /// The hash an active user's password is checked against by [`crate::Passwords::verify`]; `None` for others.
@@ -132,7 +141,12 @@ impl<'a> Users<'a> {
     /// # Errors
     /// `Unavailable`, `Busy`.
     pub async fn list(&self) -> Result<Vec<User>> {
-        self.0.query(LIST, Vec::new()).await?.into_iter().map(user_of).collect()
+        self.0
+            .query(LIST, Vec::new())
+            .await?
+            .into_iter()
+            .map(user_of)
+            .collect()
     }
 
     /// Deletes a user with all its tokens and sessions.

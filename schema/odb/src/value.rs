@@ -8,7 +8,7 @@ use crate::error::{OdbError, Result};
 
 /// A value in either database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SqlValue {
+pub(crate) enum SqlValue {
     /// NULL of any type.
     Null,
     /// BIGINT.
@@ -100,7 +100,7 @@ impl rusqlite::ToSql for SqlValue {
 
 /// One row, read column by column in the order of the SELECT or RETURNING list.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub(crate) struct Row {
     columns: std::vec::IntoIter<SqlValue>,
 }
 
@@ -110,12 +110,6 @@ impl Row {
         Self {
             columns: columns.into_iter(),
         }
-    }
-
-    /// The columns not read yet, for tests and tools.
-    #[must_use]
-    pub fn remaining(&self) -> &[SqlValue] {
-        self.columns.as_slice()
     }
 
     fn next(&mut self, wanted: &str) -> Result<SqlValue> {
@@ -128,7 +122,7 @@ impl Row {
     ///
     /// # Errors
     /// `Corrupt` when it is NULL or of another type.
-    pub fn int(&mut self) -> Result<i64> {
+    pub(crate) fn int(&mut self) -> Result<i64> {
         self.opt_int()?.ok_or_else(|| unexpected("BIGINT", "NULL"))
     }
 
@@ -136,7 +130,7 @@ impl Row {
     ///
     /// # Errors
     /// `Corrupt` when it is of another type.
-    pub fn opt_int(&mut self) -> Result<Option<i64>> {
+    pub(crate) fn opt_int(&mut self) -> Result<Option<i64>> {
         match self.next("BIGINT")? {
             SqlValue::Null => Ok(None),
             SqlValue::Int(value) => Ok(Some(value)),
@@ -150,7 +144,7 @@ impl Row {
     ///
     /// # Errors
     /// `Corrupt` when it is NULL or of another type.
-    pub fn text(&mut self) -> Result<String> {
+    pub(crate) fn text(&mut self) -> Result<String> {
         self.opt_text()?.ok_or_else(|| unexpected("TEXT", "NULL"))
     }
 
@@ -158,7 +152,7 @@ impl Row {
     ///
     /// # Errors
     /// `Corrupt` when it is of another type.
-    pub fn opt_text(&mut self) -> Result<Option<String>> {
+    pub(crate) fn opt_text(&mut self) -> Result<Option<String>> {
         match self.next("TEXT")? {
             SqlValue::Null => Ok(None),
             SqlValue::Text(value) => Ok(Some(value)),
@@ -172,7 +166,7 @@ impl Row {
     ///
     /// # Errors
     /// `Corrupt` when it is NULL or of another type.
-    pub fn bool(&mut self) -> Result<bool> {
+    pub(crate) fn bool(&mut self) -> Result<bool> {
         match self.next("BOOLEAN")? {
             SqlValue::Bool(value) => Ok(value),
             SqlValue::Int(value) => Ok(value != 0),
@@ -186,7 +180,7 @@ impl Row {
     ///
     /// # Errors
     /// `Corrupt` when it is NULL or of another type.
-    pub fn bytes(&mut self) -> Result<Vec<u8>> {
+    pub(crate) fn bytes(&mut self) -> Result<Vec<u8>> {
         match self.next("BYTEA")? {
             SqlValue::Bytes(value) => Ok(value),
             SqlValue::Null => Err(unexpected("BYTEA", "NULL")),

@@ -99,7 +99,10 @@ impl Vault {
             .map_err(|_| OdbError::Vault("it is too long"))?;
         let mut blob = nonce.to_vec();
         blob.extend_from_slice(&sealed);
-        Ok(format!("{SEALED_PREFIX}{id}:{}", STANDARD_NO_PAD.encode(blob)))
+        Ok(format!(
+            "{SEALED_PREFIX}{id}:{}",
+            STANDARD_NO_PAD.encode(blob)
+        ))
     }
 
     /// Opens what was sealed for this place.
@@ -107,14 +110,20 @@ impl Vault {
     /// # Errors
     /// `Vault` when the key is not known, the text is damaged, or it was sealed for another place.
     pub fn open_sealed(&self, place: &str, sealed: &str) -> Result<Secret> {
-        let body = sealed.strip_prefix(SEALED_PREFIX).ok_or(OdbError::Vault("it is not sealed"))?;
-        let (id, blob) = body.split_once(':').ok_or(OdbError::Vault("it is damaged"))?;
+        let body = sealed
+            .strip_prefix(SEALED_PREFIX)
+            .ok_or(OdbError::Vault("it is not sealed"))?;
+        let (id, blob) = body
+            .split_once(':')
+            .ok_or(OdbError::Vault("it is damaged"))?;
         let (_, cipher) = self
             .keys
             .iter()
             .find(|(known, _)| known == id)
             .ok_or(OdbError::Vault("its key is not in the key file"))?;
-        let blob = STANDARD_NO_PAD.decode(blob).map_err(|_| OdbError::Vault("it is damaged"))?;
+        let blob = STANDARD_NO_PAD
+            .decode(blob)
+            .map_err(|_| OdbError::Vault("it is damaged"))?;
         let (nonce, text) = blob
             .split_first_chunk::<NONCE_BYTES>()
             .ok_or(OdbError::Vault("it is damaged"))?;
@@ -125,7 +134,9 @@ impl Vault {
         let plain = cipher
             .decrypt(&XNonce::from(*nonce), payload)
             .map_err(|_| OdbError::Vault("it was sealed for another place, or it is damaged"))?;
-        String::from_utf8(plain).map(Secret::new).map_err(|_| OdbError::Vault("it is not text"))
+        String::from_utf8(plain)
+            .map(Secret::new)
+            .map_err(|_| OdbError::Vault("it is not text"))
     }
 }
 
@@ -157,11 +168,18 @@ fn parse_line(line: &str) -> Result<(String, XChaCha20Poly1305)> {
 
 fn read(path: &Path) -> Result<Zeroizing<String>> {
     let failed = |error| OdbError::unavailable(format!("{}: {error}", path.display()));
-    let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
+    let mode = std::fs::metadata(path)
+        .map_err(failed)?
+        .permissions()
+        .mode();
     if mode & 0o077 != 0 {
-        return Err(OdbError::Vault("the key file may be read by others: chmod 600 it"));
+        return Err(OdbError::Vault(
+            "the key file may be read by others: chmod 600 it",
+        ));
     }
-    std::fs::read_to_string(path).map(Zeroizing::new).map_err(failed)
+    std::fs::read_to_string(path)
+        .map(Zeroizing::new)
+        .map_err(failed)
 }
 
 fn write_new(path: &Path, text: &str) -> Result<()> {

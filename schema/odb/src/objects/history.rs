@@ -37,8 +37,7 @@ pub(super) struct Entry<'o> {
     pub(super) after: Option<&'o Object>,
 }
 
-const HEAD: &str =
-    "object_history (number, revision, at_ms, who, action, before_json, after_json)";
+const HEAD: &str = "object_history (number, revision, at_ms, who, action, before_json, after_json)";
 const LIST: &str = "SELECT number, revision, at_ms, who, action, before_json, after_json \
     FROM object_history WHERE number = $2 ORDER BY revision DESC LIMIT $1";
 const LATEST: &str = "SELECT number, revision, at_ms, who, action, before_json, after_json \
@@ -56,7 +55,10 @@ impl Objects<'_> {
     /// # Errors
     /// `Unavailable`, `Busy`.
     pub async fn history(&self, number: i64, limit: i64) -> Result<Vec<HistoryEntry>> {
-        let rows = self.odb.query(LIST, values![limit.clamp(0, KEPT_PER_OBJECT), number]).await?;
+        let rows = self
+            .odb
+            .query(LIST, values![limit.clamp(0, KEPT_PER_OBJECT), number])
+            .await?;
         rows.into_iter().map(entry_of).collect()
     }
 
@@ -65,7 +67,10 @@ impl Objects<'_> {
     /// # Errors
     /// `Unavailable`, `Busy`.
     pub async fn latest_history(&self, limit: i64) -> Result<Vec<HistoryEntry>> {
-        let rows = self.odb.query(LATEST, values![limit.clamp(0, super::PAGE_MAX)]).await?;
+        let rows = self
+            .odb
+            .query(LATEST, values![limit.clamp(0, super::PAGE_MAX)])
+            .await?;
         rows.into_iter().map(entry_of).collect()
     }
 }
@@ -94,11 +99,14 @@ pub(super) async fn record(
         .collect::<Vec<[SqlValue; 7]>>();
     bulk::insert(tx, HEAD, "", rows).await?;
     for entry in entries.iter().filter(|entry| entry.before.is_some()) {
-        tx.query(PRUNE_OBJECT, values![entry.number, KEPT_PER_OBJECT]).await?;
+        tx.query(PRUNE_OBJECT, values![entry.number, KEPT_PER_OBJECT])
+            .await?;
     }
     if revision % PRUNE_EVERY == 0 {
-        tx.query(PRUNE_OLD, values![revision - KEPT_REVISIONS]).await?;
-        tx.query(PRUNE_TOMBSTONES, values![revision - KEPT_REVISIONS]).await?;
+        tx.query(PRUNE_OLD, values![revision - KEPT_REVISIONS])
+            .await?;
+        tx.query(PRUNE_TOMBSTONES, values![revision - KEPT_REVISIONS])
+            .await?;
     }
     Ok(())
 }
@@ -134,5 +142,7 @@ fn entry_of(mut row: Row) -> Result<HistoryEntry> {
 }
 
 fn parsed(text: Option<String>) -> Result<Value> {
-    text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text).map_err(OdbError::corrupt))
+    text.map_or(Ok(Value::Null), |text| {
+        serde_json::from_str(&text).map_err(OdbError::corrupt)
+    })
 }

@@ -12,8 +12,7 @@ use crate::objects::{Objects, USERS_SHOWN, find, key_of};
 use crate::store::{Tx, bulk};
 use crate::value::{SqlValue, values};
 
-const HEAD: &str =
-    "object_ref (number, field, target_family, target_group, target_name, required)";
+const HEAD: &str = "object_ref (number, field, target_family, target_group, target_name, required)";
 const FORGET: &str = "DELETE FROM object_ref WHERE number = $1";
 const EXISTS: &str = "SELECT number FROM object \
     WHERE name = $3 AND family = $1 AND ($2 = '' OR kind_group = $2) LIMIT 1";

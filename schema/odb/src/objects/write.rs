@@ -39,7 +39,9 @@ impl Objects<'_> {
     /// `Conflict` names what has the name or unique key; `Invalid` names a reference that must exist and does not.
     pub async fn create(&self, write: ObjectWrite, who: &str) -> Result<Object> {
         let mut created = self.create_many(vec![write], who).await?;
-        created.pop().ok_or_else(|| OdbError::corrupt("a created object is missing"))
+        created
+            .pop()
+            .ok_or_else(|| OdbError::corrupt("a created object is missing"))
     }
 
     /// Creates all of these at one revision, or none; at most [`CREATE_MANY_MAX`].
@@ -93,10 +95,17 @@ impl Objects<'_> {
     ///
     /// # Errors
     /// `NotFound`; `InUse` with those who refer to it; `Invalid` when a cascade passes [`CASCADE_MAX`].
-    pub async fn delete(&self, key: &ObjectKey, on_use: OnUse, who: &str) -> Result<Vec<ObjectKey>> {
+    pub async fn delete(
+        &self,
+        key: &ObjectKey,
+        on_use: OnUse,
+        who: &str,
+    ) -> Result<Vec<ObjectKey>> {
         let key = key.clone();
         let who = who.to_owned();
-        self.odb.write(move |tx| delete(tx, key, on_use, who).boxed()).await
+        self.odb
+            .write(move |tx| delete(tx, key, on_use, who).boxed())
+            .await
     }
 }
 
@@ -109,7 +118,11 @@ fn check(write: &ObjectWrite) -> Result<()> {
         )));
     }
     let texts = [&write.key.group, &write.kind];
-    if texts.into_iter().chain(&write.unique).any(|text| text.contains('\0')) {
+    if texts
+        .into_iter()
+        .chain(&write.unique)
+        .any(|text| text.contains('\0'))
+    {
         return Err(OdbError::Invalid(format!("{}: a NUL character", write.key)));
     }
     Ok(())
@@ -193,7 +206,9 @@ async fn first_taken(
             return Ok(conflict);
         }
     }
-    Ok(OdbError::corrupt("an object was not inserted and nothing has its name"))
+    Ok(OdbError::corrupt(
+        "an object was not inserted and nothing has its name",
+    ))
 }
 
 /// Whether an object other than `number` has the name or the unique key of this write.
@@ -230,7 +245,10 @@ impl Edit {
     async fn run(self, tx: &mut dyn Tx) -> Result<Object> {
         let ticket = take_ticket(tx, 0).await?;
         let before = find(tx, &self.key).await?;
-        if let Some(expected) = self.expected.filter(|expected| *expected != before.revision) {
+        if let Some(expected) = self
+            .expected
+            .filter(|expected| *expected != before.revision)
+        {
             return Err(OdbError::Stale {
                 what: self.key.to_string(),
                 expected,
@@ -284,11 +302,7 @@ impl Edit {
 }
 
 /// Buries the old key, and writes the new name into those who refer to it; answers them before and after.
-async fn rename(
-    tx: &mut dyn Tx,
-    before: &Object,
-    after: &Object,
-) -> Result<Vec<(Object, Object)>> {
+async fn rename(tx: &mut dyn Tx, before: &Object, after: &Object) -> Result<Vec<(Object, Object)>> {
     bury(tx, before, after.revision).await?;
     let target = Target::of(tx, before).await?;
     let users = target.users(tx, CASCADE_MAX + 1).await?;

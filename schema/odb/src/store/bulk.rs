@@ -1,7 +1,5 @@
 //! Many rows in few statements.
 
-use std::fmt::Write;
-
 use crate::error::Result;
 use crate::store::Tx;
 use crate::value::{Row, SqlValue};
@@ -40,8 +38,7 @@ fn text<const WIDTH: usize>(head: &str, tail: &str, rows: usize) -> String {
                 (_, 0) => ", (",
                 (_, _) => ", ",
             };
-            // Writing to a String cannot fail.
-            drop(write!(sql, "{before}${}", row * WIDTH + column + 1));
+            sql.push_str(&format!("{before}${}", row * WIDTH + column + 1));
         }
         sql.push(')');
     }

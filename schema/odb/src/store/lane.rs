@@ -89,7 +89,10 @@ impl Lanes {
 
     /// The lane with the shortest queue.
     pub(crate) fn idlest(&self) -> Result<&Lane> {
-        self.0.iter().max_by_key(|lane| lane.room()).ok_or_else(gone)
+        self.0
+            .iter()
+            .max_by_key(|lane| lane.room())
+            .ok_or_else(gone)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A pool hides notifications, and a lost connection loses them; so each time it connects it also reads the revision.
 //! The payload is a hint: readers read what changed since theirs.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ pub(crate) fn start(
         .spawn(move || {
             runtime.block_on(async move {
                 tokio::select! {
-                    () = listen_for_ever(config, tls, hint) => {}
+                    never = listen_for_ever(config, tls, hint) => match never {},
                     _ = stop => {}
                 }
             });
@@ -44,7 +45,11 @@ pub(crate) fn start(
     Ok(())
 }
 
-async fn listen_for_ever(config: Config, tls: MakeRustlsConnect, hint: watch::Sender<i64>) {
+async fn listen_for_ever(
+    config: Config,
+    tls: MakeRustlsConnect,
+    hint: watch::Sender<i64>,
+) -> Infallible {
     let mut pause = RETRY.0;
     loop {
         let outcome = listen(&config, tls.clone(), &hint, &mut pause).await;

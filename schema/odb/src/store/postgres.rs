@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use busker_model::Secret;
 use deadpool_postgres::{
-    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
-    TimeoutType, Transaction,
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+    Timeouts, Transaction,
 };
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -61,7 +61,11 @@ pub(crate) fn parse(url: &str, password: Option<&Secret>) -> Result<Config> {
     // never used.
     if config.get_ssl_mode() == SslMode::Prefer {
         let near = config.get_hosts().iter().all(is_loopback);
-        config.ssl_mode(if near { SslMode::Disable } else { SslMode::Require });
+        config.ssl_mode(if near {
+            SslMode::Disable
+        } else {
+            SslMode::Require
+        });
     }
     Ok(config)
 }
@@ -71,7 +75,9 @@ fn is_loopback(host: &Host) -> bool {
         Host::Unix(_) => true,
         Host::Tcp(name) => {
             name == "localhost"
-                || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+                || name
+                    .parse::<std::net::IpAddr>()
+                    .is_ok_and(|address| address.is_loopback())
         }
     }
 }
@@ -126,18 +132,23 @@ impl Postgres {
         let client = self.connection().await?;
         let statement = client.prepare_cached(sql).await.map_err(|e| refused(&e))?;
         let parameters = parameters(&values);
-        let rows = client.query(&statement, &parameters).await.map_err(|e| refused(&e))?;
+        let rows = client
+            .query(&statement, &parameters)
+            .await
+            .map_err(|e| refused(&e))?;
         rows.iter().map(row_of).collect()
     }
 
     /// A transaction that writes.
     pub(crate) async fn write<T: Send + 'static>(&self, work: Work<T>) -> Result<T> {
-        self.transact(work, IsolationLevel::ReadCommitted, Access::Write).await
+        self.transact(work, IsolationLevel::ReadCommitted, Access::Write)
+            .await
     }
 
     /// A transaction that reads one moment.
     pub(crate) async fn read<T: Send + 'static>(&self, work: Work<T>) -> Result<T> {
-        self.transact(work, IsolationLevel::RepeatableRead, Access::Read).await
+        self.transact(work, IsolationLevel::RepeatableRead, Access::Read)
+            .await
     }
 
     async fn transact<T: Send + 'static>(
@@ -163,9 +174,16 @@ impl Postgres {
         let announced = tx.announced;
         if let Some(revision) = announced {
             let payload = revision.to_string();
-            tx.query("SELECT pg_notify($1, $2)", vec![CHANNEL.into(), payload.into()]).await?;
+            tx.query(
+                "SELECT pg_notify($1, $2)",
+                vec![CHANNEL.into(), payload.into()],
+            )
+            .await?;
         }
-        tx.transaction.commit().await.map_err(|error| refused(&error))?;
+        tx.transaction
+            .commit()
+            .await
+            .map_err(|error| refused(&error))?;
         if let Some(revision) = announced {
             raise(&self.hint, revision);
         }
@@ -184,7 +202,10 @@ impl Postgres {
             .query("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])
             .await
             .map_err(refuse)?;
-        let report = migrate::runner().run_async(&mut **client).await.map_err(migrate::failed);
+        let report = migrate::runner()
+            .run_async(&mut **client)
+            .await
+            .map_err(migrate::failed);
         // The session goes with its settings and its lock, whatever happened.
         drop(Object::take(client));
         Ok(report?.applied_migrations().len())
@@ -212,7 +233,11 @@ impl Tx for PostgresTx<'_> {
             let refuse = |error: tokio_postgres::Error| refused(&error);
             let statement = self.transaction.prepare_cached(sql).await.map_err(refuse)?;
             let parameters = parameters(&values);
-            let rows = self.transaction.query(&statement, &parameters).await.map_err(refuse)?;
+            let rows = self
+                .transaction
+                .query(&statement, &parameters)
+                .await
+                .map_err(refuse)?;
             rows.iter().map(row_of).collect()
         }
         .boxed()
@@ -224,7 +249,10 @@ impl Tx for PostgresTx<'_> {
 }
 
 fn parameters(values: &[SqlValue]) -> Vec<&(dyn ToSql + Sync)> {
-    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+    values
+        .iter()
+        .map(|value| value as &(dyn ToSql + Sync))
+        .collect()
 }
 
 fn row_of(row: &tokio_postgres::Row) -> Result<Row> {

@@ -49,7 +49,9 @@ impl Sqlite {
             let file = path.clone();
             let open = move || {
                 let connection = connect(&file, sync)?;
-                connection.pragma_update(None, "query_only", "ON").map_err(refused)?;
+                connection
+                    .pragma_update(None, "query_only", "ON")
+                    .map_err(refused)?;
                 Ok(connection)
             };
             readers.push(Lane::start(&format!("odb-reader-{number}"), open).await?);
@@ -69,7 +71,8 @@ impl Sqlite {
         } else {
             &self.writer
         };
-        lane.run(move |connection| run(connection, sql, &values)).await
+        lane.run(move |connection| run(connection, sql, &values))
+            .await
     }
 
     /// A transaction that writes.
@@ -77,8 +80,7 @@ impl Sqlite {
         let hint = self.hint.clone();
         self.writer
             .run(move |connection| {
-                let (value, announced) =
-                    transact(connection, "BEGIN IMMEDIATE", work)?;
+                let (value, announced) = transact(connection, "BEGIN IMMEDIATE", work)?;
                 if let Some(revision) = announced {
                     raise(&hint, revision);
                 }
@@ -210,13 +212,18 @@ fn run(connection: &Connection, sql: &str, values: &[SqlValue]) -> Result<Vec<Ro
         detail: format!("{what} in {sql}"),
     };
     if statement.parameter_count() != values.len() {
-        return Err(wrong(format!("{} values are not what is asked for", values.len())));
+        return Err(wrong(format!(
+            "{} values are not what is asked for",
+            values.len()
+        )));
     }
     for (index, value) in values.iter().enumerate() {
         let name = format!("${}", index + 1);
         let position = statement.parameter_index(&name).map_err(refused)?;
         let position = position.ok_or_else(|| wrong(format!("there is no {name}")))?;
-        statement.raw_bind_parameter(position, value).map_err(refused)?;
+        statement
+            .raw_bind_parameter(position, value)
+            .map_err(refused)?;
     }
     let width = statement.column_count();
     let mut rows = statement.raw_query();

@@ -22,7 +22,9 @@ pub(crate) fn connector(root_certificate: Option<&Path>) -> Result<MakeRustlsCon
                 .map_err(|error| unreadable(error.to_string()))?;
             for certificate in certificates {
                 let certificate = certificate.map_err(|error| unreadable(error.to_string()))?;
-                roots.add(certificate).map_err(|error| unreadable(error.to_string()))?;
+                roots
+                    .add(certificate)
+                    .map_err(|error| unreadable(error.to_string()))?;
             }
             if roots.is_empty() {
                 return Err(unreadable("there is no certificate in it".into()));

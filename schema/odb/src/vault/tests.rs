@@ -10,12 +10,23 @@ fn vault() -> (tempfile::TempDir, PathBuf, Vault) {
 #[test]
 fn what_is_sealed_opens_only_in_its_place() {
     let (_folder, _, vault) = vault();
-    let sealed = vault.seal("object/1/password", &Secret::new("hunter2")).unwrap();
+    let sealed = vault
+        .seal("object/1/password", &Secret::new("hunter2"))
+        .unwrap();
     assert!(is_sealed(&sealed));
     assert!(!sealed.contains("hunter2"));
-    assert_eq!(vault.open_sealed("object/1/password", &sealed).unwrap().expose(), "hunter2");
+    assert_eq!(
+        vault
+            .open_sealed("object/1/password", &sealed)
+            .unwrap()
+            .expose(),
+        "hunter2"
+    );
     for place in ["object/2/password", "object/1/token", ""] {
-        assert!(matches!(vault.open_sealed(place, &sealed), Err(OdbError::Vault(_))));
+        assert!(matches!(
+            vault.open_sealed(place, &sealed),
+            Err(OdbError::Vault(_))
+        ));
     }
 }
 
@@ -23,7 +34,10 @@ fn what_is_sealed_opens_only_in_its_place() {
 fn the_same_secret_is_sealed_differently_each_time() {
     let (_folder, _, vault) = vault();
     let secret = Secret::new("hunter2");
-    assert_ne!(vault.seal("a", &secret).unwrap(), vault.seal("a", &secret).unwrap());
+    assert_ne!(
+        vault.seal("a", &secret).unwrap(),
+        vault.seal("a", &secret).unwrap()
+    );
 }
 
 #[test]
@@ -43,7 +57,10 @@ fn a_rotated_vault_opens_old_secrets_and_seals_with_the_new_key() {
     let rotated = Vault::rotate(&path).unwrap();
     assert_eq!(rotated.open_sealed("a", &old).unwrap().expose(), "one");
     let new = rotated.seal("a", &Secret::new("two")).unwrap();
-    assert!(matches!(vault.open_sealed("a", &new), Err(OdbError::Vault(_))));
+    assert!(matches!(
+        vault.open_sealed("a", &new),
+        Err(OdbError::Vault(_))
+    ));
 }
 
 #[test]
