@@ -1,0 +1,296 @@
+//! Permits, tracked tasks, deadlines and drain: how traffic runs without passing a mailbox.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{
+    AtomicU8, AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Release,
+};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
+
+use crate::panic::PanicReport;
+use crate::pump::runtime;
+
+/// Bounds of a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateSettings {
+    /// Most permits out at once.
+    pub max_concurrency: u32,
+    /// Most callers waiting for one.
+    pub max_waiting: u32,
+}
+
+/// Why a gate takes no work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It finishes what it has.
+    Draining,
+    /// An operator switched it off.
+    Inactive,
+    /// It failed too often.
+    Failed,
+    /// It has ended.
+    Stopped,
+}
+
+/// Why a caller got no permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// All permits are out and as many wait as may.
+    Full {
+        /// Callers waiting.
+        waiting: u32,
+    },
+    /// The gate is closed.
+    Closed(Closed),
+    /// The deadline passed while waiting.
+    Deadline,
+}
+
+/// How work ended when it did not return.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkEnd {
+    /// It panicked.
+    Panicked(PanicReport),
+    /// Its deadline passed; the work was dropped.
+    TimedOut,
+    /// The runtime that ran it is gone.
+    Cancelled,
+}
+
+/// Result of a drain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Permits still out when the grace ended; 0 is a clean drain.
+    pub abandoned: u32,
+}
+
+#[derive(Debug)]
+struct Inner {
+    max: AtomicU32,
+    max_waiting: AtomicU32,
+    in_flight: AtomicU32,
+    waiting: AtomicU32,
+    closed: AtomicU8,
+    freed: Notify,
+}
+
+/// Counts and bounds the work of one service, channel or connection. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+/// The right to run one piece of work; given back on drop.
+#[derive(Debug)]
+pub struct Permit(Arc<Inner>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, AcqRel);
+        // A waiter counts itself before it looks again, so that either it sees the free permit or we see it.
+        if self.0.waiting.load(Acquire) > 0 || self.0.closed.load(Acquire) != 0 {
+            self.0.freed.notify_waiters();
+        }
+    }
+}
+
+impl Gate {
+    /// An open gate.
+    #[must_use]
+    pub fn new(settings: GateSettings) -> Self {
+        Self(Arc::new(Inner {
+            max: AtomicU32::new(settings.max_concurrency),
+            max_waiting: AtomicU32::new(settings.max_waiting),
+            in_flight: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
+            closed: AtomicU8::new(0),
+            freed: Notify::new(),
+        }))
+    }
+
+    /// Changes the bounds; work in flight is left alone.
+    pub fn set_limits(&self, settings: GateSettings) {
+        self.0.max.store(settings.max_concurrency, Release);
+        self.0.max_waiting.store(settings.max_waiting, Release);
+        self.0.freed.notify_waiters();
+    }
+
+    /// Permits out.
+    #[must_use]
+    pub fn in_flight(&self) -> u32 {
+        self.0.in_flight.load(Acquire)
+    }
+
+    /// Callers waiting for a permit.
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.0.waiting.load(Acquire)
+    }
+
+    /// A permit now, or why not.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] or [`Refused::Closed`].
+    pub fn try_enter(&self) -> Result<Permit, Refused> {
+        let inner = &self.0;
+        if let Some(closed) = closed_from(inner.closed.load(Acquire)) {
+            return Err(Refused::Closed(closed));
+        }
+        let max = inner.max.load(Acquire);
+        let taken = inner
+            .in_flight
+            .fetch_update(AcqRel, Acquire, |out| (out < max).then(|| out + 1));
+        match taken {
+            Ok(_) => Ok(Permit(Arc::clone(inner))),
+            Err(_) => Err(Refused::Full {
+                waiting: inner.waiting.load(Acquire),
+            }),
+        }
+    }
+
+    /// A permit, waiting for one until the deadline if no more than the bound wait already.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn enter(&self, deadline: Instant) -> Result<Permit, Refused> {
+        match self.try_enter() {
+            Err(Refused::Full { .. }) => self.wait(deadline).await,
+            other => other,
+        }
+    }
+
+    async fn wait(&self, deadline: Instant) -> Result<Permit, Refused> {
+        let inner = &self.0;
+        let max_waiting = inner.max_waiting.load(Acquire);
+        let queued = inner
+            .waiting
+            .fetch_update(AcqRel, Acquire, |n| (n < max_waiting).then(|| n + 1));
+        if let Err(waiting) = queued {
+            return Err(Refused::Full { waiting });
+        }
+        let _place = WaitingPlace(inner);
+        loop {
+            let freed = inner.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            match self.try_enter() {
+                Err(Refused::Full { .. }) => {}
+                other => return other,
+            }
+            if timeout_at(deadline.into(), freed).await.is_err() {
+                return Err(Refused::Deadline);
+            }
+        }
+    }
+
+    /// Closes the gate: waiting callers are refused, work in flight goes on.
+    pub fn close(&self, why: Closed) {
+        self.0.closed.store(closed_to(why), Release);
+        self.0.freed.notify_waiters();
+    }
+
+    /// Closes the gate and waits until its work is done, at most for `grace`.
+    pub async fn drain(&self, grace: Duration) -> Drained {
+        self.close(Closed::Draining);
+        let end = tokio::time::Instant::now() + grace;
+        loop {
+            let freed = self.0.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            let abandoned = self.in_flight();
+            if abandoned == 0 || timeout_at(end, freed).await.is_err() {
+                return Drained {
+                    abandoned: self.in_flight(),
+                };
+            }
+        }
+    }
+
+    /// Runs work on the node's runtime. It goes on when the caller goes away; it ends at its deadline.
+    ///
+    /// # Errors
+    /// [`WorkEnd`].
+    pub async fn run<T: Send + 'static>(
+        permit: Permit,
+        deadline: Instant,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, WorkEnd> {
+        let task = runtime().spawn(guarded(permit, deadline, work));
+        task.await.unwrap_or(Err(WorkEnd::Cancelled))
+    }
+
+    /// Runs work on the current HTTP worker: no thread hop. It goes on when the caller goes away.
+    ///
+    /// # Errors
+    /// [`WorkEnd`].
+    pub async fn run_local<T: 'static>(
+        permit: Permit,
+        deadline: Instant,
+        work: impl Future<Output = T> + 'static,
+    ) -> Result<T, WorkEnd> {
+        let task = tokio::task::spawn_local(guarded(permit, deadline, work));
+        task.await.unwrap_or(Err(WorkEnd::Cancelled))
+    }
+
+    /// Starts work nobody waits for; it holds its permit until it ends.
+    pub fn detach(
+        &self,
+        permit: Permit,
+        deadline: Instant,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        drop(runtime().spawn(async move {
+            if let Err(WorkEnd::Panicked(report)) = guarded(permit, deadline, work).await {
+                tracing::error!(
+                    "detached work panicked: {}\n{}",
+                    report.message,
+                    report.backtrace
+                );
+            }
+        }));
+    }
+}
+
+struct WaitingPlace<'a>(&'a Inner);
+
+impl Drop for WaitingPlace<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, AcqRel);
+    }
+}
+
+async fn guarded<T>(
+    permit: Permit,
+    deadline: Instant,
+    work: impl Future<Output = T>,
+) -> Result<T, WorkEnd> {
+    let end = timeout_at(deadline.into(), AssertUnwindSafe(work).catch_unwind()).await;
+    drop(permit);
+    match end {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(payload)) => Err(WorkEnd::Panicked(PanicReport::of(payload.as_ref()))),
+        Err(_) => Err(WorkEnd::TimedOut),
+    }
+}
+
+fn closed_to(why: Closed) -> u8 {
+    match why {
+        Closed::Draining => 1,
+        Closed::Inactive => 2,
+        Closed::Failed => 3,
+        Closed::Stopped => 4,
+    }
+}
+
+fn closed_from(code: u8) -> Option<Closed> {
+    match code {
+        0 => None,
+        1 => Some(Closed::Draining),
+        2 => Some(Closed::Inactive),
+        3 => Some(Closed::Failed),
+        _ => Some(Closed::Stopped),
+    }
+}

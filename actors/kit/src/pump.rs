@@ -1,0 +1,59 @@
+//! An owned task that ends with its owner, and the runtime such tasks run on.
+
+use std::future::Future;
+use std::sync::OnceLock;
+
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+static RUNTIME: OnceLock<Handle> = OnceLock::new();
+
+/// Names the node's runtime, so that tasks started from an HTTP worker's own small runtime land on it.
+pub fn install_runtime(handle: Handle) {
+    if RUNTIME.set(handle).is_err() {
+        tracing::debug!("the runtime was named twice; the first stays");
+    }
+}
+
+pub(crate) fn runtime() -> Handle {
+    RUNTIME.get().cloned().unwrap_or_else(Handle::current)
+}
+
+/// A task that dies with its owner: sockets and timers live in one, never in a handler.
+#[derive(Debug)]
+pub struct Pump {
+    name: &'static str,
+    task: JoinHandle<()>,
+}
+
+impl Pump {
+    /// Starts a task on the node's runtime.
+    #[must_use = "a pump that is dropped ends its task"]
+    pub fn spawn(name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            name,
+            task: runtime().spawn(work),
+        }
+    }
+
+    /// Whether the task has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Waits for the task to end by itself.
+    pub async fn join(mut self) {
+        if let Err(error) = (&mut self.task).await
+            && error.is_panic()
+        {
+            tracing::error!(pump = self.name, "a pump panicked: {error}");
+        }
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,174 @@
+//! Finds services by name, without a mailbox on the way.
+
+use std::sync::Arc;
+
+use busker_kit::{Gate, clock};
+use busker_model::service::{DEFAULT_SLOW_THRESHOLD_MS, DEFAULT_TIMEOUT_MS};
+use busker_model::{Cid, ErrorClass, Fault, Reply, Request, ServiceDefinition};
+use busker_service::ports::AsyncOptions;
+use busker_service::{BoxFuture, Invoker, Ports, Runner};
+use dashmap::DashMap;
+
+use crate::run;
+use crate::stats::ServiceStats;
+
+/// Most asynchronous invocations waiting or running at once on a node without a bus.
+const MAX_LOCAL_ASYNC: u32 = 10_000;
+
+/// What the gate of a service published: everything an invocation needs.
+#[derive(Debug)]
+pub struct Entry {
+    /// How to run it.
+    pub runner: Arc<dyn Runner>,
+    /// Its permits.
+    pub gate: Gate,
+    /// Its counters.
+    pub stats: Arc<ServiceStats>,
+    /// Longest run in milliseconds.
+    pub timeout_ms: u64,
+    /// Runs longer than this many microseconds are slow.
+    pub slow_after_micros: u64,
+    /// Why it takes no work; `None` when it does.
+    pub closed: Option<&'static str>,
+    /// Told of every panic, so that the gate's supervisor counts it.
+    pub panics: crate::instance::PanicPort,
+}
+
+impl Entry {
+    /// Limits that apply when neither the service nor an operator set any.
+    pub(crate) const DEFAULTS: (u64, u64) = (DEFAULT_TIMEOUT_MS, DEFAULT_SLOW_THRESHOLD_MS);
+}
+
+/// Services of this node by name. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    entries: Arc<DashMap<Box<str>, Arc<Entry>>>,
+    ports: Arc<std::sync::OnceLock<Arc<Ports>>>,
+    background: Gate,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        let settings = busker_kit::GateSettings {
+            max_concurrency: MAX_LOCAL_ASYNC,
+            max_waiting: 0,
+        };
+        Self {
+            entries: Arc::default(),
+            ports: Arc::default(),
+            background: Gate::new(settings),
+        }
+    }
+}
+
+impl Directory {
+    /// Gives the directory the ports its services reach the node by; once, at boot.
+    pub fn connect(&self, ports: Arc<Ports>) {
+        if self.ports.set(ports).is_err() {
+            tracing::warn!("the directory of services was connected twice; the first ports stay");
+        }
+    }
+
+    /// The ports, once connected.
+    pub(crate) fn ports(&self) -> Result<Arc<Ports>, Fault> {
+        self.ports
+            .get()
+            .cloned()
+            .ok_or_else(|| Fault::new(ErrorClass::Unavailable, "the node is still starting"))
+    }
+
+    /// Publishes a service, replacing the generation before it.
+    pub fn publish(&self, entry: Arc<Entry>) {
+        let name = entry.runner.definition().name.as_str().into();
+        self.entries.insert(name, entry);
+    }
+
+    /// Takes a service out, if `entry` is still the one published.
+    pub fn withdraw(&self, name: &str, entry: &Arc<Entry>) {
+        self.entries
+            .remove_if(name, |_, current| Arc::ptr_eq(current, entry));
+    }
+
+    /// The entry of a service.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<Entry>> {
+        self.entries.get(name).map(|entry| Arc::clone(&entry))
+    }
+
+    /// All entries, sorted by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Entry>> {
+        let mut all: Vec<_> = self
+            .entries
+            .iter()
+            .map(|entry| Arc::clone(&entry))
+            .collect();
+        all.sort_by(|a, b| a.runner.definition().name.cmp(&b.runner.definition().name));
+        all
+    }
+
+    /// Runs one invocation on the current worker: the path of HTTP channels.
+    ///
+    /// # Errors
+    /// See [`Invoker::invoke`].
+    pub async fn call(&self, request: Request) -> Result<Reply, Fault> {
+        run::local(self, request).await
+    }
+}
+
+impl Invoker for Directory {
+    fn invoke(&self, request: Request) -> BoxFuture<'static, Result<Reply, Fault>> {
+        let directory = self.clone();
+        Box::pin(async move { run::shared(&directory, request).await })
+    }
+
+    fn invoke_async(
+        &self,
+        request: Request,
+        how: AsyncOptions,
+    ) -> BoxFuture<'static, Result<Cid, Fault>> {
+        let accepted = self.accept_async(request, how);
+        Box::pin(std::future::ready(accepted))
+    }
+
+    fn definition(&self, service: &str) -> Option<Arc<ServiceDefinition>> {
+        self.get(service)
+            .map(|entry| Arc::clone(entry.runner.definition()))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.all()
+            .iter()
+            .map(|entry| entry.runner.definition().name.to_string())
+            .collect()
+    }
+}
+
+impl Directory {
+    /// Until the bus lands, an asynchronous invocation is a task of this node: it is lost with the node.
+    fn accept_async(&self, mut request: Request, how: AsyncOptions) -> Result<Cid, Fault> {
+        let cid = request.cid;
+        let name = request.service.clone();
+        if self.get(name.as_str()).is_none() {
+            return Err(run::unknown(name.as_str()));
+        }
+        let permit = self.background.try_enter().map_err(|_| {
+            Fault::busy(
+                format!("{MAX_LOCAL_ASYNC} asynchronous invocations are waiting on this node"),
+                1,
+            )
+        })?;
+        let directory = self.clone();
+        let deadline =
+            clock::now() + how.delay + std::time::Duration::from_millis(Entry::DEFAULTS.0);
+        request.deadline = deadline;
+        let work = async move {
+            tokio::time::sleep(how.delay).await;
+            if let Err(fault) = run::shared(&directory, request).await {
+                tracing::error!(%cid, service = %name, "asynchronous invocation failed: {fault:?}");
+            }
+        };
+        self.background.detach(permit, deadline, work);
+        Ok(cid)
+    }
+}

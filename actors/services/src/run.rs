@@ -1,0 +1,183 @@
+//! One invocation through a gate: permit, SimpleIO, deadline, statistics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use busker_kit::{Closed, Gate, Permit, Refused, WorkEnd, clock};
+use busker_model::invocation::{MAX_INVOKE_DEPTH, Payload, ReplyBody};
+use busker_model::sio::{input, output};
+use busker_model::{ErrorClass, Fault, Reply, Request};
+use busker_service::Context;
+
+use crate::directory::{Directory, Entry};
+
+/// Seconds a refused caller is told to wait.
+const RETRY_AFTER_S: u32 = 1;
+
+/// Runs on the worker that accepted the request.
+pub(crate) async fn local(directory: &Directory, request: Request) -> Result<Reply, Fault> {
+    let (entry, permit, context) = admit(directory, request).await?;
+    let deadline = context.deadline();
+    let started = clock::now();
+    let work = entry.runner.run(context);
+    let end = Gate::run_local(permit, deadline, work).await;
+    finish(directory, &entry, started, end)
+}
+
+/// Runs on the node's runtime.
+pub(crate) async fn shared(directory: &Directory, request: Request) -> Result<Reply, Fault> {
+    let (entry, permit, context) = admit(directory, request).await?;
+    let deadline = context.deadline();
+    let started = clock::now();
+    let work = entry.runner.run(context);
+    let end = Gate::run(permit, deadline, work).await;
+    finish(directory, &entry, started, end)
+}
+
+pub(crate) fn unknown(name: &str) -> Fault {
+    Fault::not_found(format!("service {name:?} is not deployed on this node"))
+        .code("missing-service")
+}
+
+/// Everything before the work: find it, check it, prepare the input, take a permit.
+async fn admit(
+    directory: &Directory,
+    mut request: Request,
+) -> Result<(Arc<Entry>, Permit, Context), Fault> {
+    let entry = directory
+        .get(request.service.as_str())
+        .ok_or_else(|| unknown(request.service.as_str()))?;
+    if request.depth > MAX_INVOKE_DEPTH {
+        return Err(Fault::internal(format!(
+            "more than {MAX_INVOKE_DEPTH} services invoked each other in a row"
+        )));
+    }
+    if let Some(why) = entry.closed {
+        entry.stats.refused();
+        return Err(closed(request.service.as_str(), why));
+    }
+    prepare_input(&entry, &mut request)?;
+    request.deadline = request
+        .deadline
+        .min(clock::now() + Duration::from_millis(entry.timeout_ms));
+    let permit = entry
+        .gate
+        .enter(request.deadline)
+        .await
+        .map_err(|refused| {
+            entry.stats.refused();
+            refusal(request.service.as_str(), &refused)
+        })?;
+    let context = Context::new(request, directory.ports()?);
+    Ok((entry, permit, context))
+}
+
+fn closed(name: &str, why: &'static str) -> Fault {
+    Fault::new(
+        ErrorClass::Unavailable,
+        format!("service {name:?} is {why}"),
+    )
+    .code("service-closed")
+}
+
+fn refusal(name: &str, refused: &Refused) -> Fault {
+    match refused {
+        Refused::Full { .. } => Fault::busy(
+            format!("service {name:?} has all its permits in use"),
+            RETRY_AFTER_S,
+        ),
+        Refused::Deadline => Fault::timeout(format!(
+            "service {name:?} had no free permit before the deadline"
+        )),
+        Refused::Closed(Closed::Draining | Closed::Stopped) => closed(name, "stopping"),
+        Refused::Closed(Closed::Inactive) => closed(name, "inactive"),
+        Refused::Closed(Closed::Failed) => closed(name, "failed"),
+    }
+}
+
+/// Checks and converts SimpleIO input. A typed Rust service reads JSON without parameters itself.
+fn prepare_input(entry: &Entry, request: &mut Request) -> Result<(), Fault> {
+    let definition = entry.runner.definition();
+    let Some(sio) = &definition.sio else {
+        return Ok(());
+    };
+    let reads_itself = definition.typed
+        && request.params.is_empty()
+        && request.data_format == busker_model::DataFormat::Json;
+    if reads_itself || sio.input.is_empty() {
+        return Ok(());
+    }
+    let body = match &request.payload {
+        Payload::None => None,
+        Payload::Json(text) | Payload::Raw(text) => Some(text.as_ref()),
+    };
+    let checked = input::apply(sio, body, &request.params, request.params_first)
+        .map_err(Fault::violations)?;
+    request.input = Some(checked.into());
+    Ok(())
+}
+
+fn finish(
+    directory: &Directory,
+    entry: &Arc<Entry>,
+    started: std::time::Instant,
+    end: Result<Result<Reply, Fault>, WorkEnd>,
+) -> Result<Reply, Fault> {
+    let took = clock::now().saturating_duration_since(started);
+    let outcome = match end {
+        Ok(outcome) => outcome.and_then(|reply| checked_output(entry, reply)),
+        Err(end) => Err(work_end(entry, end)),
+    };
+    entry
+        .stats
+        .ran(micros(took), outcome.is_ok(), entry.slow_after_micros);
+    if let Ok(reply) = &outcome {
+        for call in &reply.local_calls {
+            if let Some(other) = directory.get(&call.service) {
+                other
+                    .stats
+                    .ran(call.micros, call.ok, other.slow_after_micros);
+            }
+        }
+    }
+    outcome
+}
+
+/// Keeps declared output only; a typed service's answer has its shape by type.
+fn checked_output(entry: &Entry, mut reply: Reply) -> Result<Reply, Fault> {
+    let definition = entry.runner.definition();
+    if definition.typed {
+        return Ok(reply);
+    }
+    let Some(sio) = definition.sio.as_ref().filter(|sio| !sio.output.is_empty()) else {
+        return Ok(reply);
+    };
+    if let ReplyBody::Json(text) = &reply.body {
+        let mut kept = Vec::with_capacity(text.len());
+        output::apply(sio, text)?.write_value(&mut kept);
+        reply.body = ReplyBody::Json(kept.into());
+    }
+    Ok(reply)
+}
+
+fn work_end(entry: &Entry, end: WorkEnd) -> Fault {
+    let name = &entry.runner.definition().name;
+    match end {
+        WorkEnd::Panicked(report) => {
+            let text = format!(
+                "service {name} panicked: {}\n{}",
+                report.message, report.backtrace
+            );
+            entry.panics.tell(report);
+            Fault::internal("the service failed unexpectedly")
+                .code("panic")
+                .operator(text)
+        }
+        WorkEnd::TimedOut => Fault::timeout(format!("service {name} did not finish in time")),
+        WorkEnd::Cancelled => closed(name.as_str(), "stopping"),
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
