@@ -1,1 +1,12 @@
-//! Being written.
+//! Channels over HTTP: one actor per channel, and the mount table that finds a channel by path without a mailbox.
+//!
+//! A channel actor owns its settings and counters and publishes a [`Route`]; the HTTP front of the node reads routes and
+//! runs the pipeline. This crate accepts no connection and knows no body format. Start with [`Mount`], then [`channel`].
+
+pub mod channel;
+mod mount;
+mod stats;
+
+pub use channel::{Desired, spec};
+pub use mount::{Found, Mount, MountError, Route};
+pub use stats::{ChannelStats, ChannelStatsSnapshot};

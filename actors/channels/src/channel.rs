@@ -1,0 +1,121 @@
+//! One HTTP channel. Owns: its settings, permits, counters and its place in the mount table. Hears: nothing; traffic
+//! reads the route it published. Says: nothing; its supervisor reports its life.
+//! Dies when: it is stopped or replaced (normal), or its path cannot be mounted (start failure).
+//! Restart: permanent with backoff, 5 in 60 s, then parked; siblings are untouched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use busker_connector_http::ChannelSettings;
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
+use busker_kit::{ChildSpec, Gate, GateSettings, Restart, Seat};
+use busker_model::{ActorState, ServiceName};
+use busker_security::Definition;
+
+use crate::mount::{Mount, Route};
+use crate::stats::ChannelStats;
+
+/// Time requests in flight have when their channel goes.
+const DRAIN_GRACE: Duration = Duration::from_secs(10);
+
+/// A channel as it should run.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// Name.
+    pub name: String,
+    /// Settings, checked.
+    pub settings: ChannelSettings,
+    /// The security definition it names, made ready.
+    pub security: Option<Definition>,
+    /// Whether it takes requests.
+    pub active: bool,
+    /// Revision of the channel and of what it names; two with the same one are the same.
+    pub revision: i64,
+}
+
+impl PartialEq for Desired {
+    fn eq(&self, other: &Self) -> bool {
+        self.revision == other.revision && self.name == other.name
+    }
+}
+
+/// The child spec of a channel.
+#[must_use]
+pub fn spec(name: &str, desired: &Desired, mount: &Mount) -> ChildSpec {
+    let (desired, mount) = (desired.clone(), mount.clone());
+    ChildSpec::actor(name, "channel", move |seat| {
+        (ChannelActor, ChannelArgs { seat, desired: desired.clone(), mount: mount.clone() })
+    })
+    .restart(Restart::Permanent)
+}
+
+#[derive(Debug)]
+pub(crate) struct ChannelActor;
+
+#[derive(Debug)]
+pub(crate) struct ChannelArgs {
+    seat: Seat,
+    desired: Desired,
+    mount: Mount,
+}
+
+/// A channel hears nothing: what changes it replaces it.
+#[derive(Debug)]
+pub(crate) enum ChannelMessage {}
+
+impl Message for ChannelMessage {}
+
+#[derive(Debug)]
+pub(crate) struct ChannelState {
+    mount: Mount,
+    route: Arc<Route>,
+}
+
+impl Actor for ChannelActor {
+    type Msg = ChannelMessage;
+    type State = ChannelState;
+    type Arguments = ChannelArgs;
+
+    async fn pre_start(
+        &self,
+        _me: ActorRef<ChannelMessage>,
+        args: ChannelArgs,
+    ) -> Result<ChannelState, ActorProcessingErr> {
+        let route = Arc::new(route(args.desired, args.seat)?);
+        if !route.active {
+            route.seat.state(ActorState::Degraded, Some("inactive"));
+        }
+        args.mount.insert(Arc::clone(&route))?;
+        Ok(ChannelState { mount: args.mount, route })
+    }
+
+    async fn post_stop(
+        &self,
+        _me: ActorRef<ChannelMessage>,
+        state: &mut ChannelState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.mount.remove(&state.route);
+        if let Some(gate) = &state.route.gate {
+            gate.drain(DRAIN_GRACE).await;
+        }
+        Ok(())
+    }
+}
+
+fn route(desired: Desired, seat: Seat) -> Result<Route, ActorProcessingErr> {
+    let service = ServiceName::new(&desired.settings.service)?;
+    let gate = desired
+        .settings
+        .max_concurrency
+        .map(|permits| Gate::new(GateSettings { max_concurrency: permits, max_waiting: 0 }));
+    Ok(Route {
+        name: desired.name,
+        settings: desired.settings,
+        service,
+        security: desired.security,
+        active: desired.active,
+        gate,
+        stats: ChannelStats::default(),
+        seat,
+    })
+}

@@ -1,0 +1,172 @@
+//! The mount table: which channel answers a path.
+//!
+//! Exact paths live in a concurrent hash map, so that one edit among 100,000 channels touches one entry; patterns live
+//! in a radix tree that is rebuilt on a change of a pattern and swapped whole. A request reads both without waiting.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use busker_connector_http::ChannelSettings;
+use busker_kit::{Gate, Seat};
+use busker_model::ServiceName;
+use busker_security::Definition;
+use dashmap::DashMap;
+
+use crate::stats::ChannelStats;
+
+/// What a channel published: everything the front needs to serve a request.
+#[derive(Debug)]
+pub struct Route {
+    /// Name of the channel.
+    pub name: String,
+    /// Settings.
+    pub settings: ChannelSettings,
+    /// The service it invokes.
+    pub service: ServiceName,
+    /// Who may call; `None` means anyone.
+    pub security: Option<Definition>,
+    /// Whether it takes requests.
+    pub active: bool,
+    /// Permits; `None` when the channel sets no bound of its own.
+    pub gate: Option<Gate>,
+    /// Counters.
+    pub stats: ChannelStats,
+    /// Where it shows its state.
+    pub seat: Seat,
+}
+
+/// A clash found while mounting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MountError(pub String);
+
+impl fmt::Display for MountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for MountError {}
+
+/// Channels of one path, by SOAP action; plain HTTP uses the empty action.
+type ByAction = Vec<Arc<Route>>;
+
+#[derive(Debug, Default)]
+struct Patterns {
+    router: matchit::Router<Arc<ByAction>>,
+    sources: BTreeMap<String, ByAction>,
+}
+
+/// A channel that was found, and the parameters of its pattern, still percent-encoded.
+#[derive(Debug)]
+pub struct Found {
+    /// The channel.
+    pub route: Arc<Route>,
+    /// Parameters in order.
+    pub params: Vec<(String, String)>,
+}
+
+/// The table. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Mount {
+    exact: Arc<DashMap<String, ByAction>>,
+    patterns: Arc<ArcSwap<Patterns>>,
+}
+
+impl Mount {
+    /// Mounts a channel, replacing one of the same name on the same path.
+    ///
+    /// # Errors
+    /// When its pattern clashes with another one.
+    pub fn insert(&self, route: Arc<Route>) -> Result<(), MountError> {
+        let path = route.settings.url_path.clone();
+        if !is_pattern(&path) {
+            put(&mut self.exact.entry(path).or_default(), route);
+            return Ok(());
+        }
+        self.change_patterns(|sources| put(sources.entry(path.clone()).or_default(), Arc::clone(&route)))
+    }
+
+    /// Takes a channel out, if it is still the one mounted.
+    pub fn remove(&self, route: &Arc<Route>) {
+        let path = &route.settings.url_path;
+        if is_pattern(path) {
+            let removed = self.change_patterns(|sources| {
+                if let Some(routes) = sources.get_mut(path) {
+                    routes.retain(|other| !Arc::ptr_eq(other, route));
+                }
+                sources.retain(|_, routes| !routes.is_empty());
+            });
+            if let Err(error) = removed {
+                tracing::error!("patterns could not be rebuilt: {error}");
+            }
+            return;
+        }
+        if let Some(mut routes) = self.exact.get_mut(path) {
+            routes.retain(|other| !Arc::ptr_eq(other, route));
+        }
+        self.exact.remove_if(path, |_, routes| routes.is_empty());
+    }
+
+    /// The channel for a path and SOAP action (empty for plain HTTP). An exact path beats a pattern.
+    #[must_use]
+    pub fn find(&self, path: &str, action: &str) -> Option<Found> {
+        if let Some(route) = self.exact.get(path).and_then(|routes| pick(&routes, action)) {
+            return Some(Found { route, params: Vec::new() });
+        }
+        let patterns = self.patterns.load();
+        let matched = patterns.router.at(path).ok()?;
+        let params = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        pick(matched.value, action).map(|route| Found { route, params })
+    }
+
+    /// All mounted channels, sorted by name.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Route>> {
+        let mut all: Vec<_> = self.exact.iter().flat_map(|routes| routes.clone()).collect();
+        all.extend(self.patterns.load().sources.values().flatten().cloned());
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// Rebuilds the radix tree from changed sources and swaps it in; concurrent changes are taken in turn.
+    fn change_patterns(&self, change: impl Fn(&mut BTreeMap<String, ByAction>)) -> Result<(), MountError> {
+        loop {
+            let before = self.patterns.load_full();
+            let mut sources = before.sources.clone();
+            change(&mut sources);
+            let mut router = matchit::Router::new();
+            for (path, routes) in &sources {
+                router
+                    .insert(path.clone(), Arc::new(routes.clone()))
+                    .map_err(|error| MountError(format!("url_path {path:?}: {error}")))?;
+            }
+            let next = Arc::new(Patterns { router, sources });
+            let seen = self.patterns.compare_and_swap(&before, next);
+            if Arc::ptr_eq(&seen, &before) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn is_pattern(path: &str) -> bool {
+    path.contains('{')
+}
+
+fn put(routes: &mut ByAction, route: Arc<Route>) {
+    let same = |other: &Arc<Route>| {
+        other.name == route.name && other.settings.transport == route.settings.transport
+    };
+    match routes.iter_mut().find(|other| same(other)) {
+        Some(place) => *place = route,
+        None => routes.push(route),
+    }
+}
+
+/// The channel of an action; a SOAP channel without an action of its own takes any.
+fn pick(routes: &[Arc<Route>], action: &str) -> Option<Arc<Route>> {
+    let exact = routes.iter().find(|route| route.settings.soap_action == action);
+    exact.or_else(|| routes.iter().find(|route| route.settings.soap_action.is_empty())).cloned()
+}

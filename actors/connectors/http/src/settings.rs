@@ -1,0 +1,178 @@
+//! Settings of an HTTP channel. Field names are those of Zato where it had them.
+
+use busker_model::object::{Reference, Violation};
+use busker_model::{DataFormat, Family, ServiceName, Transport};
+use serde::{Deserialize, Serialize};
+
+/// Longest timeout a channel may set, in milliseconds.
+pub const MAX_TIMEOUT_MS: u64 = 3_600_000;
+/// Longest body a channel takes unless it says otherwise, in bytes.
+pub const DEFAULT_MAX_BODY_BYTES: u64 = 1024 * 1024;
+/// Longest path of a channel, in bytes.
+const MAX_PATH_BYTES: usize = 1024;
+
+/// Whether a query or path parameter beats a field of the message with the same name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParamsPriority {
+    /// It does.
+    #[default]
+    ChannelParamsOverMsg,
+    /// It does not.
+    MsgOverChannelParams,
+}
+
+/// Settings of an HTTP channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelSettings {
+    /// Path, exact (`/crm`) or with patterns (`/crm/{id}`).
+    pub url_path: String,
+    /// Method, upper case; none means any.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Service it invokes; it may be deployed later.
+    pub service: String,
+    /// Name of a security definition; none means anyone may call.
+    #[serde(default)]
+    pub security: Option<String>,
+    /// Format of bodies.
+    #[serde(default)]
+    pub data_format: DataFormat,
+    /// Envelope of bodies.
+    #[serde(default)]
+    pub transport: Transport,
+    /// SOAP action; empty takes any.
+    #[serde(default)]
+    pub soap_action: String,
+    /// Longest time for a request, in milliseconds; none leaves it to the service.
+    #[serde(default)]
+    pub timeout_ms: Option<u64>,
+    /// Most requests at once on one node; none means no bound of its own.
+    #[serde(default)]
+    pub max_concurrency: Option<u32>,
+    /// Longest body in bytes.
+    #[serde(default)]
+    pub max_body_bytes: Option<u64>,
+    /// Whether parameters beat the message.
+    #[serde(default)]
+    pub params_pri: ParamsPriority,
+    /// Whether a service's traceback goes to the caller; for development only.
+    #[serde(default)]
+    pub expose_tracebacks: bool,
+}
+
+impl ChannelSettings {
+    /// Reads settings from JSON and checks them.
+    ///
+    /// # Errors
+    /// Every fault found, each with its field.
+    pub fn read(settings: &serde_json::Value) -> Result<Self, Vec<Violation>> {
+        let mut read: Self = serde_json::from_value(settings.clone())
+            .map_err(|error| vec![Violation::new("settings", error.to_string())])?;
+        if read.transport == Transport::Soap {
+            read.data_format = DataFormat::Xml;
+        }
+        read.method = read.method.filter(|method| !method.is_empty());
+        let faults = read.check();
+        if faults.is_empty() { Ok(read) } else { Err(faults) }
+    }
+
+    fn check(&self) -> Vec<Violation> {
+        let mut faults = Vec::new();
+        let mut fault = |field: &str, message: String| {
+            faults.push(Violation::new(format!("settings.{field}"), message));
+        };
+        if !self.url_path.starts_with('/') || self.url_path.len() > MAX_PATH_BYTES {
+            fault("url_path", format!("must start with '/' and be at most {MAX_PATH_BYTES} bytes long"));
+        }
+        if self.url_path.matches('{').count() != self.url_path.matches('}').count() {
+            fault("url_path", "has an unpaired brace; a pattern is written {name}".to_owned());
+        }
+        if self.url_path.contains(['?', '#', ' ']) {
+            fault("url_path", "may not hold '?', '#' or a space".to_owned());
+        }
+        if let Some(method) = &self.method
+            && !method.bytes().all(|byte| byte.is_ascii_uppercase())
+        {
+            fault("method", format!("{method:?} is not a method in upper case, such as POST"));
+        }
+        if let Err(error) = ServiceName::new(&self.service) {
+            fault("service", error.to_string());
+        }
+        if self.timeout_ms.is_some_and(|ms| ms == 0 || ms > MAX_TIMEOUT_MS) {
+            fault("timeout_ms", format!("must be from 1 to {MAX_TIMEOUT_MS} milliseconds"));
+        }
+        if self.max_concurrency == Some(0) {
+            fault("max_concurrency", "must be at least 1".to_owned());
+        }
+        if self.transport == Transport::PlainHttp && !self.soap_action.is_empty() {
+            fault("soap_action", "is for transport soap only".to_owned());
+        }
+        faults
+    }
+
+    /// Other objects it names.
+    #[must_use]
+    pub fn references(&self) -> Vec<Reference> {
+        let security = self.security.as_ref().map(|name| Reference {
+            field: "security".to_owned(),
+            family: Family::Security,
+            group: String::new(),
+            name: name.clone(),
+            required: true,
+        });
+        security.into_iter().collect()
+    }
+
+    /// What no two channels may share.
+    #[must_use]
+    pub fn unique(&self) -> String {
+        format!("{} {}", self.url_path, self.soap_action)
+    }
+
+    /// Longest body in bytes.
+    #[must_use]
+    pub fn body_limit(&self) -> u64 {
+        self.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_is_listed_with_its_field() {
+        let faults = ChannelSettings::read(&json!({
+            "url_path": "crm/{id", "service": "a b", "method": "post", "timeout_ms": 0, "soap_action": "x"
+        }))
+        .unwrap_err();
+        let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "settings.url_path",
+                "settings.url_path",
+                "settings.method",
+                "settings.service",
+                "settings.timeout_ms",
+                "settings.soap_action"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_field_is_named() {
+        let faults = ChannelSettings::read(&json!({"url_path": "/a", "service": "a", "metod": "GET"})).unwrap_err();
+        assert!(faults[0].message.contains("metod"), "{faults:?}");
+    }
+
+    #[test]
+    fn soap_is_always_xml() {
+        let read = ChannelSettings::read(&json!({"url_path": "/a", "service": "a", "transport": "soap"})).unwrap();
+        assert_eq!(read.data_format, DataFormat::Xml);
+    }
+}
