@@ -44,7 +44,14 @@ impl PartialEq for Desired {
 pub fn spec(name: &str, desired: &Desired, mount: &Mount) -> ChildSpec {
     let (desired, mount) = (desired.clone(), mount.clone());
     ChildSpec::actor(name, "channel", move |seat| {
-        (ChannelActor, ChannelArgs { seat, desired: desired.clone(), mount: mount.clone() })
+        (
+            ChannelActor,
+            ChannelArgs {
+                seat,
+                desired: desired.clone(),
+                mount: mount.clone(),
+            },
+        )
     })
     .restart(Restart::Permanent)
 }
@@ -86,7 +93,10 @@ impl Actor for ChannelActor {
             route.seat.state(ActorState::Degraded, Some("inactive"));
         }
         args.mount.insert(Arc::clone(&route))?;
-        Ok(ChannelState { mount: args.mount, route })
+        Ok(ChannelState {
+            mount: args.mount,
+            route,
+        })
     }
 
     async fn post_stop(
@@ -104,10 +114,12 @@ impl Actor for ChannelActor {
 
 fn route(desired: Desired, seat: Seat) -> Result<Route, ActorProcessingErr> {
     let service = ServiceName::new(&desired.settings.service)?;
-    let gate = desired
-        .settings
-        .max_concurrency
-        .map(|permits| Gate::new(GateSettings { max_concurrency: permits, max_waiting: 0 }));
+    let gate = desired.settings.max_concurrency.map(|permits| {
+        Gate::new(GateSettings {
+            max_concurrency: permits,
+            max_waiting: 0,
+        })
+    });
     Ok(Route {
         name: desired.name,
         settings: desired.settings,

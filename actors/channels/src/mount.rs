@@ -85,7 +85,9 @@ impl Mount {
             put(&mut self.exact.entry(path).or_default(), route);
             return Ok(());
         }
-        self.change_patterns(|sources| put(sources.entry(path.clone()).or_default(), Arc::clone(&route)))
+        self.change_patterns(|sources| {
+            put(sources.entry(path.clone()).or_default(), Arc::clone(&route))
+        })
     }
 
     /// Takes a channel out, if it is still the one mounted.
@@ -112,26 +114,44 @@ impl Mount {
     /// The channel for a path and SOAP action (empty for plain HTTP). An exact path beats a pattern.
     #[must_use]
     pub fn find(&self, path: &str, action: &str) -> Option<Found> {
-        if let Some(route) = self.exact.get(path).and_then(|routes| pick(&routes, action)) {
-            return Some(Found { route, params: Vec::new() });
+        if let Some(route) = self
+            .exact
+            .get(path)
+            .and_then(|routes| pick(&routes, action))
+        {
+            return Some(Found {
+                route,
+                params: Vec::new(),
+            });
         }
         let patterns = self.patterns.load();
         let matched = patterns.router.at(path).ok()?;
-        let params = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let params = matched
+            .params
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
         pick(matched.value, action).map(|route| Found { route, params })
     }
 
     /// All mounted channels, sorted by name.
     #[must_use]
     pub fn all(&self) -> Vec<Arc<Route>> {
-        let mut all: Vec<_> = self.exact.iter().flat_map(|routes| routes.clone()).collect();
+        let mut all: Vec<_> = self
+            .exact
+            .iter()
+            .flat_map(|routes| routes.clone())
+            .collect();
         all.extend(self.patterns.load().sources.values().flatten().cloned());
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
 
     /// Rebuilds the radix tree from changed sources and swaps it in; concurrent changes are taken in turn.
-    fn change_patterns(&self, change: impl Fn(&mut BTreeMap<String, ByAction>)) -> Result<(), MountError> {
+    fn change_patterns(
+        &self,
+        change: impl Fn(&mut BTreeMap<String, ByAction>),
+    ) -> Result<(), MountError> {
         loop {
             let before = self.patterns.load_full();
             let mut sources = before.sources.clone();
@@ -167,6 +187,14 @@ fn put(routes: &mut ByAction, route: Arc<Route>) {
 
 /// The channel of an action; a SOAP channel without an action of its own takes any.
 fn pick(routes: &[Arc<Route>], action: &str) -> Option<Arc<Route>> {
-    let exact = routes.iter().find(|route| route.settings.soap_action == action);
-    exact.or_else(|| routes.iter().find(|route| route.settings.soap_action.is_empty())).cloned()
+    let exact = routes
+        .iter()
+        .find(|route| route.settings.soap_action == action);
+    exact
+        .or_else(|| {
+            routes
+                .iter()
+                .find(|route| route.settings.soap_action.is_empty())
+        })
+        .cloned()
 }

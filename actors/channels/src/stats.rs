@@ -41,10 +41,14 @@ impl ChannelStats {
     /// The counters now.
     #[must_use]
     pub fn snapshot(&self) -> ChannelStatsSnapshot {
-        self.0.get().map_or_else(ChannelStatsSnapshot::default, |counters| ChannelStatsSnapshot {
-            requests: counters.requests.load(Relaxed),
-            errors: counters.errors.load(Relaxed),
-            total_micros: counters.total_micros.load(Relaxed),
-        })
+        self.0
+            .get()
+            .map_or_else(ChannelStatsSnapshot::default, |counters| {
+                ChannelStatsSnapshot {
+                    requests: counters.requests.load(Relaxed),
+                    errors: counters.errors.load(Relaxed),
+                    total_micros: counters.total_micros.load(Relaxed),
+                }
+            })
     }
 }

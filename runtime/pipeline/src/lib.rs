@@ -1,1 +1,14 @@
-//! Being written.
+//! From bytes to what a service reads, and back: pure functions over requests and replies.
+//!
+//! It opens no socket and runs no service; the HTTP front of a node calls [`decode()`], then the service, then
+//! [`encode()`], and on any failure [`respond()`]: the one place that turns an error class into a protocol answer.
+
+mod decode;
+mod encode;
+mod respond;
+mod xml;
+
+pub use decode::{Decoded, MAX_JSON_DEPTH, SoapVersion, decode};
+pub use encode::{EncodeContext, Encoded, encode};
+pub use respond::{ErrorStyle, respond, status_of};
+pub use xml::{MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_NODES};

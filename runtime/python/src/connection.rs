@@ -7,8 +7,8 @@
 mod janitor;
 mod writer;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use busker_kit::{Gate, GateSettings, clock};
@@ -43,6 +43,16 @@ impl Unwanted {
         };
         format!(r#"{{"reason":"{reason}","hard":{hard}}}"#).into_bytes()
     }
+}
+
+/// Why and how a worker that serves is to end.
+#[derive(Debug, Clone)]
+pub(crate) struct Leave {
+    pub(crate) why: String,
+    /// Time it has to finish what it has.
+    pub(crate) grace: Duration,
+    /// Whether another takes its place.
+    pub(crate) replace: bool,
 }
 
 /// How a worker process ended.
@@ -111,7 +121,8 @@ pub(crate) struct Connection {
     pub(crate) calls: Gate,
     freed: Arc<Notify>,
     stale: Notify,
-    replace: Notify,
+    leave: OnceLock<Leave>,
+    leaving: Notify,
     last_pong: AtomicU64,
     born: Instant,
     rss_bytes: AtomicU64,
@@ -119,18 +130,23 @@ pub(crate) struct Connection {
 
 /// A slot of a worker's window, given back on drop unless a request took it over.
 #[derive(Debug)]
-pub(crate) struct Slot(Arc<Connection>);
+pub(crate) struct Slot {
+    connection: Arc<Connection>,
+    taken_over: bool,
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.give_back();
+        if !self.taken_over {
+            self.connection.give_back();
+        }
     }
 }
 
 impl Slot {
     /// The connection it belongs to.
     pub(crate) fn connection(&self) -> &Arc<Connection> {
-        &self.0
+        &self.connection
     }
 }
 
@@ -152,7 +168,8 @@ impl Connection {
             calls: Gate::new(GateSettings { max_concurrency: calls, max_waiting: calls }),
             freed,
             stale: Notify::new(),
-            replace: Notify::new(),
+            leave: OnceLock::new(),
+            leaving: Notify::new(),
             last_pong: AtomicU64::new(0),
             born: clock::now(),
             rss_bytes: AtomicU64::new(0),
@@ -181,6 +198,24 @@ impl Connection {
         self.rss_bytes.load(Ordering::Relaxed)
     }
 
+    /// Asks for this worker to be drained and ended; the first reason counts.
+    pub(crate) fn ask_to_leave(&self, leave: Leave) {
+        self.shut();
+        if self.leave.set(leave).is_ok() {
+            self.leaving.notify_one();
+        }
+    }
+
+    /// Waits until somebody asks for this worker to end.
+    pub(crate) async fn asked_to_leave(&self) -> Leave {
+        loop {
+            if let Some(leave) = self.leave.get() {
+                return leave.clone();
+            }
+            self.leaving.notified().await;
+        }
+    }
+
     /// A slot of the window, if one is free.
     pub(crate) fn try_reserve(self: &Arc<Self>) -> Option<Slot> {
         if !self.is_open() {
@@ -188,7 +223,7 @@ impl Connection {
         }
         let more = |count| (count < self.window).then_some(count + 1);
         self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Slot(Arc::clone(self)))
+        Some(Slot { connection: Arc::clone(self), taken_over: false })
     }
 
     fn give_back(&self) {
@@ -201,40 +236,28 @@ impl Connection {
         self.next_id.fetch_add(1, Ordering::Relaxed) & (u64::MAX >> 1)
     }
 
-    /// Sends a request and waits for its answer. The slot is kept until the worker is done with it.
-    pub(crate) async fn exchange(&self, slot: Slot, id: u64, frame: Bytes, scope: Arc<Scope>) -> Outcome {
+    /// Sends a request and waits for its answer. Its slot is kept until the worker is done with it.
+    pub(crate) async fn exchange(mut slot: Slot, id: u64, frame: Bytes, scope: Arc<Scope>) -> Outcome {
+        let connection = Arc::clone(&slot.connection);
         let deadline = scope.context.deadline();
         let (reply, answer) = oneshot::channel();
         let entry = Pending { reply: Some(reply), scope, written: true, unwanted: None, cancelled_hard: false };
-        self.pending.insert(id, entry);
+        connection.pending.insert(id, entry);
         // From here on the entry owns the slot: whoever removes the entry gives the slot back.
-        let mut guard = Waiting { connection: self, id, reason: Some(Unwanted::CallerGone) };
-        std::mem::forget(slot);
-        if self.dead.load(Ordering::Acquire) && self.remove(id).is_some() {
-            guard.reason = None;
+        slot.taken_over = true;
+        let mut waiting = Waiting { connection: &connection, id, reason: Some(Unwanted::CallerGone) };
+        let dead = connection.dead.load(Ordering::Acquire);
+        if (dead || !connection.write_request(id, frame)) && connection.remove(id).is_some() {
+            waiting.reason = None;
             return Outcome::NotWritten;
         }
-        if !self.write_request(id, frame) && self.remove(id).is_some() {
-            guard.reason = None;
-            return Outcome::NotWritten;
-        }
-        match timeout_at(deadline.into(), answer).await {
-            Ok(Ok(Signal::Answer(frame))) => {
-                guard.reason = None;
-                Outcome::Answer(frame)
-            }
-            Ok(Ok(Signal::Lost(loss))) => {
-                guard.reason = None;
-                Outcome::Lost(loss)
-            }
-            Ok(Err(_)) => {
-                guard.reason = None;
-                Outcome::NotWritten
-            }
-            Err(_) => {
-                guard.reason = Some(Unwanted::Timeout);
-                Outcome::Expired
-            }
+        let answer = timeout_at(deadline.into(), answer).await;
+        waiting.reason = answer.is_err().then_some(Unwanted::Timeout);
+        match answer {
+            Ok(Ok(Signal::Answer(frame))) => Outcome::Answer(frame),
+            Ok(Ok(Signal::Lost(loss))) => Outcome::Lost(loss),
+            Ok(Err(_)) => Outcome::NotWritten,
+            Err(_) => Outcome::Expired,
         }
     }
 

@@ -75,7 +75,11 @@ impl ChannelSettings {
         }
         read.method = read.method.filter(|method| !method.is_empty());
         let faults = read.check();
-        if faults.is_empty() { Ok(read) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(read)
+        } else {
+            Err(faults)
+        }
     }
 
     fn check(&self) -> Vec<Violation> {
@@ -84,10 +88,16 @@ impl ChannelSettings {
             faults.push(Violation::new(format!("settings.{field}"), message));
         };
         if !self.url_path.starts_with('/') || self.url_path.len() > MAX_PATH_BYTES {
-            fault("url_path", format!("must start with '/' and be at most {MAX_PATH_BYTES} bytes long"));
+            fault(
+                "url_path",
+                format!("must start with '/' and be at most {MAX_PATH_BYTES} bytes long"),
+            );
         }
         if self.url_path.matches('{').count() != self.url_path.matches('}').count() {
-            fault("url_path", "has an unpaired brace; a pattern is written {name}".to_owned());
+            fault(
+                "url_path",
+                "has an unpaired brace; a pattern is written {name}".to_owned(),
+            );
         }
         if self.url_path.contains(['?', '#', ' ']) {
             fault("url_path", "may not hold '?', '#' or a space".to_owned());
@@ -95,13 +105,22 @@ impl ChannelSettings {
         if let Some(method) = &self.method
             && !method.bytes().all(|byte| byte.is_ascii_uppercase())
         {
-            fault("method", format!("{method:?} is not a method in upper case, such as POST"));
+            fault(
+                "method",
+                format!("{method:?} is not a method in upper case, such as POST"),
+            );
         }
         if let Err(error) = ServiceName::new(&self.service) {
             fault("service", error.to_string());
         }
-        if self.timeout_ms.is_some_and(|ms| ms == 0 || ms > MAX_TIMEOUT_MS) {
-            fault("timeout_ms", format!("must be from 1 to {MAX_TIMEOUT_MS} milliseconds"));
+        if self
+            .timeout_ms
+            .is_some_and(|ms| ms == 0 || ms > MAX_TIMEOUT_MS)
+        {
+            fault(
+                "timeout_ms",
+                format!("must be from 1 to {MAX_TIMEOUT_MS} milliseconds"),
+            );
         }
         if self.max_concurrency == Some(0) {
             fault("max_concurrency", "must be at least 1".to_owned());
@@ -166,13 +185,17 @@ mod tests {
 
     #[test]
     fn an_unknown_field_is_named() {
-        let faults = ChannelSettings::read(&json!({"url_path": "/a", "service": "a", "metod": "GET"})).unwrap_err();
+        let faults =
+            ChannelSettings::read(&json!({"url_path": "/a", "service": "a", "metod": "GET"}))
+                .unwrap_err();
         assert!(faults[0].message.contains("metod"), "{faults:?}");
     }
 
     #[test]
     fn soap_is_always_xml() {
-        let read = ChannelSettings::read(&json!({"url_path": "/a", "service": "a", "transport": "soap"})).unwrap();
+        let read =
+            ChannelSettings::read(&json!({"url_path": "/a", "service": "a", "transport": "soap"}))
+                .unwrap();
         assert_eq!(read.data_format, DataFormat::Xml);
     }
 }

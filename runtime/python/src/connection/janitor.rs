@@ -1,11 +1,11 @@
 //! Requests that nobody waits for any more: cancelled softly, then hard; a worker full of them is replaced.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use busker_kit::clock;
 
-use super::Connection;
+use super::{Connection, Leave};
 use crate::crew::Crew;
 use crate::frame::ToWorker;
 
@@ -15,6 +15,12 @@ const HARD_AFTER: Duration = Duration::from_millis(50);
 const MAX_ZOMBIES: usize = 8;
 /// Age of such a request at which it is too old, when others wait for its slot.
 const ZOMBIE_AGE: Duration = Duration::from_secs(10);
+/// Age at which a cancelled request has had its chance to end.
+const ZOMBIE_SETTLED: Duration = Duration::from_millis(200);
+/// Time a worker full of such requests has to finish the others.
+const ZOMBIE_GRACE: Duration = Duration::from_secs(1);
+/// Time a worker that uses too much memory has to finish.
+const HOG_GRACE: Duration = Duration::from_secs(10);
 /// Time between two looks while there are any.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Time between two PINGs.
@@ -23,30 +29,29 @@ const PING_EVERY: Duration = Duration::from_secs(5);
 const HUNG_AFTER: Duration = Duration::from_secs(30);
 
 impl Connection {
-    /// The janitor task. Returns why the worker has to be replaced.
-    pub(crate) async fn keep_clean(self: &Arc<Self>, crew: &Crew) -> String {
+    /// The janitor task: ends when it has asked for the worker to be replaced.
+    pub(crate) async fn keep_clean(self: Arc<Self>, crew: Arc<Crew>) {
         loop {
             self.stale.notified().await;
-            while let Some(oldest) = self.sweep() {
-                if let Some(why) = self.too_many(oldest, crew) {
-                    return why;
+            while let Some(left) = self.sweep() {
+                if let Some(why) = too_many(left, &crew) {
+                    return self.ask_to_leave(Leave { why, grace: ZOMBIE_GRACE, replace: true });
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         }
     }
 
-    /// Cancels hard what is due. Returns how many are left and since when the oldest is unwanted.
-    fn sweep(&self) -> Option<(usize, Instant)> {
+    /// Cancels hard what is due. Returns what is left.
+    fn sweep(&self) -> Option<Left> {
         let now = clock::now();
         let mut due = Vec::new();
-        let mut count = 0;
-        let mut oldest = now;
+        let mut left = Left { count: 0, oldest: Duration::ZERO };
         for mut entry in self.pending.iter_mut() {
             let Some((reason, since)) = entry.unwanted else { continue };
-            count += 1;
-            oldest = oldest.min(since);
-            if !entry.cancelled_hard && now.saturating_duration_since(since) >= HARD_AFTER {
+            let age = now.saturating_duration_since(since);
+            left = Left { count: left.count + 1, oldest: left.oldest.max(age) };
+            if !entry.cancelled_hard && age >= HARD_AFTER {
                 entry.cancelled_hard = true;
                 due.push((*entry.key(), reason));
             }
@@ -54,40 +59,39 @@ impl Connection {
         for (id, reason) in due {
             self.cancel(id, reason, true);
         }
-        (count > 0).then_some((count, oldest))
+        (left.count > 0).then_some(left)
     }
 
-    fn too_many(&self, (count, oldest): (usize, Instant), crew: &Crew) -> Option<String> {
-        let age = clock::now().saturating_duration_since(oldest);
-        if count > MAX_ZOMBIES && age > HARD_AFTER * 4 {
-            return Some(format!("{count} cancelled requests still run"));
-        }
-        let needed = crew.waiting() > 0;
-        (age > ZOMBIE_AGE && needed).then(|| format!("a cancelled request still runs after {} s", age.as_secs()))
-    }
-
-    /// The health task. Returns why the worker has to be replaced.
-    pub(crate) async fn keep_watch(self: &Arc<Self>, rss_soft_bytes: u64) -> String {
+    /// The health task: ends when it has asked for the worker to be replaced.
+    pub(crate) async fn keep_watch(self: Arc<Self>, rss_soft_bytes: u64) {
         loop {
             self.command(ToWorker::Ping);
             tokio::time::sleep(PING_EVERY).await;
-            if self.silence() > HUNG_AFTER {
-                return format!("no sign of life for {} s", self.silence().as_secs());
+            let silent = self.silence();
+            if silent > HUNG_AFTER {
+                let why = format!("no sign of life for {} s", silent.as_secs());
+                return self.ask_to_leave(Leave { why, grace: ZOMBIE_GRACE, replace: true });
             }
             if self.rss_bytes() > rss_soft_bytes {
-                return format!("{} MiB of memory, more than the soft limit", self.rss_bytes() >> 20);
+                let why = format!("uses {} MiB of memory, more than the soft limit", self.rss_bytes() >> 20);
+                return self.ask_to_leave(Leave { why, grace: HOG_GRACE, replace: true });
             }
         }
     }
+}
 
-    /// Waits until somebody asks for this worker to be replaced.
-    pub(crate) async fn asked_to_go(&self) {
-        self.replace.notified().await;
-    }
+/// Cancelled requests that still run.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    count: usize,
+    oldest: Duration,
+}
 
-    /// Asks for this worker to be drained and ended.
-    pub(crate) fn ask_to_go(&self) {
-        self.shut();
-        self.replace.notify_one();
+fn too_many(left: Left, crew: &Crew) -> Option<String> {
+    if left.count > MAX_ZOMBIES && left.oldest > ZOMBIE_SETTLED {
+        return Some(format!("{} cancelled requests still run", left.count));
     }
+    let needed = crew.waiting() > 0;
+    (left.oldest > ZOMBIE_AGE && needed)
+        .then(|| format!("a cancelled request still runs after {} s", left.oldest.as_secs()))
 }

@@ -1,0 +1,135 @@
+//! Bytes in: JSON, XML, SOAP, forms and raw bodies become one payload.
+
+use busker_model::{DataFormat, Fault, Payload, Transport};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use crate::xml;
+
+/// Deepest nesting of a JSON body.
+pub const MAX_JSON_DEPTH: usize = 64;
+/// Most fields of a form.
+const MAX_FORM_FIELDS: usize = 1000;
+
+/// Version of a SOAP envelope, by its namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoapVersion {
+    /// 1.1, <http://schemas.xmlsoap.org/soap/envelope/>
+    V11,
+    /// 1.2, <http://www.w3.org/2003/05/soap-envelope>
+    V12,
+}
+
+/// A body that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// What the service reads.
+    pub payload: Payload,
+    /// Version of its SOAP envelope, if it had one.
+    pub soap: Option<SoapVersion>,
+}
+
+/// Reads a body. `content_type` is asked for its charset only.
+///
+/// # Errors
+/// `Invalid`, naming what is wrong and where.
+pub fn decode(
+    format: DataFormat,
+    transport: Transport,
+    raw: &Bytes,
+    content_type: Option<&str>,
+) -> Result<Decoded, Fault> {
+    if raw.is_empty() && transport == Transport::PlainHttp {
+        return Ok(Decoded {
+            payload: Payload::None,
+            soap: None,
+        });
+    }
+    let plain = |payload| {
+        Ok(Decoded {
+            payload,
+            soap: None,
+        })
+    };
+    match (transport, format) {
+        (Transport::Soap, _) => soap(raw, content_type),
+        (Transport::PlainHttp, DataFormat::Json) => plain(json(raw)?),
+        (Transport::PlainHttp, DataFormat::Xml) => {
+            let text = xml::to_text(raw, content_type)?;
+            plain(tree(&xml::read(&text)?)?)
+        }
+        (Transport::PlainHttp, DataFormat::Form) => plain(form(raw)?),
+        (Transport::PlainHttp, DataFormat::Raw) => plain(Payload::Raw(raw.clone())),
+    }
+}
+
+/// Valid JSON passes as the bytes it came in.
+fn json(raw: &Bytes) -> Result<Payload, Fault> {
+    if let Err(error) = std::str::from_utf8(raw) {
+        return Err(Fault::invalid(format!(
+            "body: not UTF-8 at byte {}",
+            error.valid_up_to()
+        )));
+    }
+    check_depth(raw)?;
+    serde_json::from_slice::<IgnoredAny>(raw)
+        .map_err(|error| Fault::invalid(format!("body: not valid JSON: {error}")))?;
+    Ok(Payload::Json(raw.clone()))
+}
+
+/// Bounds nesting before the parser recurses.
+fn check_depth(raw: &[u8]) -> Result<(), Fault> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for &byte in raw {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_JSON_DEPTH {
+            return Err(Fault::invalid(format!(
+                "body: nested deeper than {MAX_JSON_DEPTH} levels"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn form(raw: &[u8]) -> Result<Payload, Fault> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(raw)
+        .map_err(|error| Fault::invalid(format!("body: not a form: {error}")))?;
+    if pairs.len() > MAX_FORM_FIELDS {
+        return Err(Fault::invalid(format!(
+            "body: more than {MAX_FORM_FIELDS} form fields"
+        )));
+    }
+    let mut fields = Map::new();
+    for (name, value) in pairs {
+        xml::add(&mut fields, name, Value::String(value));
+    }
+    tree(&Value::Object(fields))
+}
+
+fn soap(raw: &[u8], content_type: Option<&str>) -> Result<Decoded, Fault> {
+    let text = xml::to_text(raw, content_type)?;
+    let (version, body) = xml::read_soap(&text)?;
+    Ok(Decoded {
+        payload: body.map_or(Ok(Payload::None), |body| tree(&body))?,
+        soap: Some(version),
+    })
+}
+
+fn tree<T: Serialize>(value: &T) -> Result<Payload, Fault> {
+    let text = serde_json::to_vec(value).map_err(|error| {
+        Fault::internal("the body could not be read").operator(error.to_string())
+    })?;
+    Ok(Payload::Json(text.into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Failures out: the one map from an error class to an answer.
+//!
+//! JSON, forms and raw bodies get RFC 9457 problem+json, plain XML the same as problem+xml, SOAP a fault of the version
+//! that was asked. A caller reads the message and the cid; a traceback goes out only where a channel says so.
+
+use busker_model::{Cid, DataFormat, ErrorClass, Fault, Side, Transport};
+use serde_json::{Map, Value, json};
+
+use crate::decode::SoapVersion;
+use crate::encode::{EncodeContext, Encoded, envelope};
+use crate::xml;
+
+/// Seconds a caller waits when nothing better is known.
+const DEFAULT_RETRY_AFTER_S: u32 = 1;
+
+/// The shape of an error answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorStyle {
+    /// RFC 9457 in JSON.
+    Problem,
+    /// RFC 9457 in XML.
+    ProblemXml,
+    /// A SOAP fault.
+    Soap(SoapVersion),
+}
+
+impl ErrorStyle {
+    /// The shape for a channel; `soap` is the version of the request when it could be read.
+    #[must_use]
+    pub fn of(format: DataFormat, transport: Transport, soap: Option<SoapVersion>) -> Self {
+        match (transport, format) {
+            (Transport::Soap, _) => Self::Soap(soap.unwrap_or(SoapVersion::V11)),
+            (Transport::PlainHttp, DataFormat::Xml) => Self::ProblemXml,
+            (Transport::PlainHttp, DataFormat::Json | DataFormat::Form | DataFormat::Raw) => {
+                Self::Problem
+            }
+        }
+    }
+}
+
+/// The HTTP status of a fault.
+#[must_use]
+pub fn status_of(fault: &Fault) -> u16 {
+    match (fault.code_str(), fault.class) {
+        (Some("method-not-allowed"), _) => 405,
+        (Some("slow-body"), _) => 408,
+        (_, ErrorClass::Invalid) => 400,
+        (_, ErrorClass::Unauthenticated) => 401,
+        (_, ErrorClass::Forbidden) => 403,
+        (_, ErrorClass::NotFound) => 404,
+        (_, ErrorClass::Conflict) => 409,
+        (_, ErrorClass::TooLarge) => 413,
+        (_, ErrorClass::Busy) => 503,
+        (_, ErrorClass::Timeout) => 504,
+        (Some("worker-lost"), ErrorClass::Unavailable) => 502,
+        (_, ErrorClass::Unavailable) => {
+            if fault.side == Side::Remote {
+                502
+            } else {
+                503
+            }
+        }
+        (_, ErrorClass::Internal) => 500,
+    }
+}
+
+/// Writes a fault. `expose` adds the traceback.
+#[must_use]
+pub fn respond(fault: &Fault, cid: Cid, style: ErrorStyle, expose: bool) -> Encoded {
+    let status = status_of(fault);
+    let (status, content_type, body) = match style {
+        ErrorStyle::Problem => {
+            let body = Value::Object(problem(fault, cid, status, expose)).to_string();
+            (status, "application/problem+json", body)
+        }
+        ErrorStyle::ProblemXml => {
+            let mut problem = problem(fault, cid, status, expose);
+            problem.insert("@xmlns".to_owned(), json!("urn:ietf:rfc:7807"));
+            let mut body = String::new();
+            // A character XML cannot hold is dropped from an error text rather than failing the answer.
+            if xml::write(&mut body, "problem", &Value::Object(problem)).is_err() {
+                body = format!(
+                    "<problem xmlns=\"urn:ietf:rfc:7807\"><status>{status}</status><cid>{cid}</cid></problem>"
+                );
+            }
+            (status, "application/problem+xml", body)
+        }
+        ErrorStyle::Soap(version) => soap_fault(fault, cid, version, status),
+    };
+    Encoded {
+        status,
+        content_type: content_type.to_owned(),
+        body: body.into(),
+        headers: headers(fault, status),
+    }
+}
+
+fn title(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::Invalid => "Invalid request",
+        ErrorClass::Unauthenticated => "Credentials needed",
+        ErrorClass::Forbidden => "Not allowed",
+        ErrorClass::NotFound => "Not found",
+        ErrorClass::Conflict => "Conflict",
+        ErrorClass::TooLarge => "Too large",
+        ErrorClass::Busy => "Busy",
+        ErrorClass::Timeout => "Timed out",
+        ErrorClass::Unavailable => "Unavailable",
+        ErrorClass::Internal => "Internal error",
+    }
+}
+
+fn problem(fault: &Fault, cid: Cid, status: u16, expose: bool) -> Map<String, Value> {
+    let mut problem = Map::new();
+    problem.insert("type".into(), json!("about:blank"));
+    problem.insert("title".into(), json!(title(fault.class)));
+    problem.insert("status".into(), json!(status));
+    problem.insert("detail".into(), json!(fault.message));
+    problem.insert("class".into(), json!(fault.class));
+    problem.insert("cid".into(), json!(cid));
+    if let Some(detail) = &fault.detail {
+        if let Some(code) = detail.code {
+            problem.insert("code".into(), json!(code));
+        }
+        if !detail.violations.is_empty() {
+            problem.insert("violations".into(), json!(detail.violations));
+        }
+        if let Some(exception) = detail.exception.as_ref().filter(|_| expose) {
+            problem.insert("traceback".into(), json!(exception.to_string()));
+        }
+    }
+    problem
+}
+
+fn soap_fault(
+    fault: &Fault,
+    cid: Cid,
+    version: SoapVersion,
+    status: u16,
+) -> (u16, &'static str, String) {
+    let ours = fault.side != Side::Caller;
+    let text = xml::escaped("fault", &fault.message).unwrap_or_default();
+    let detail = format!("<cid>{cid}</cid><class>{}</class>", fault.class);
+    let context = EncodeContext {
+        cid,
+        format: DataFormat::Xml,
+        transport: Transport::Soap,
+        soap: Some(version),
+        sio: None,
+    };
+    match version {
+        SoapVersion::V11 => {
+            let code = match fault.code_str() {
+                Some("version-mismatch") => "VersionMismatch",
+                Some("must-understand") => "MustUnderstand",
+                _ if ours => "Server",
+                _ => "Client",
+            };
+            let inner = format!(
+                "<soap:Fault><faultcode>soap:{code}</faultcode><faultstring>{text}</faultstring>\
+                 <detail>{detail}</detail></soap:Fault>"
+            );
+            // SOAP 1.1 asks for 500 with every fault; refusals before the envelope was read keep their own status.
+            let status = if matches!(status, 401 | 403 | 404 | 405 | 413 | 503) {
+                status
+            } else {
+                500
+            };
+            (
+                status,
+                "text/xml; charset=utf-8",
+                envelope(&context, &inner),
+            )
+        }
+        SoapVersion::V12 => {
+            let code = match fault.code_str() {
+                Some("must-understand") => "MustUnderstand",
+                _ if ours => "Receiver",
+                _ => "Sender",
+            };
+            let inner = format!(
+                "<soap:Fault><soap:Code><soap:Value>soap:{code}</soap:Value></soap:Code><soap:Reason>\
+                 <soap:Text xml:lang=\"en\">{text}</soap:Text></soap:Reason><soap:Detail>{detail}</soap:Detail></soap:Fault>"
+            );
+            (
+                status,
+                "application/soap+xml; charset=utf-8",
+                envelope(&context, &inner),
+            )
+        }
+    }
+}
+
+fn headers(fault: &Fault, status: u16) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    let detail = fault.detail.as_deref();
+    if status == 503 {
+        let seconds = detail
+            .and_then(|detail| detail.retry_after_s)
+            .unwrap_or(DEFAULT_RETRY_AFTER_S);
+        headers.push(("Retry-After".to_owned(), seconds.to_string()));
+    }
+    if status == 401 {
+        let realm = detail
+            .and_then(|detail| detail.realm.as_deref())
+            .unwrap_or("Busker")
+            .replace('"', "'");
+        headers.push((
+            "WWW-Authenticate".to_owned(),
+            format!("Basic realm=\"{realm}\""),
+        ));
+    }
+    headers
+}
