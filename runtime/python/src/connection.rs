@@ -20,7 +20,7 @@ use tokio::net::UnixStream;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout_at;
 
-use crate::frame::{self, Frame, FromWorker, ToWorker};
+use crate::frame::{self, Frame, ToWorker};
 use crate::meta::Pong;
 pub(crate) use writer::WriterEnds;
 use writer::Writer;
@@ -354,19 +354,6 @@ impl Connection {
                 drop(reply.send(Signal::Lost(Arc::clone(loss))));
             }
         }
-    }
-
-    /// Waits until no request is left, at most for `grace`; says whether none is.
-    pub(crate) async fn idle(&self, grace: Duration) -> bool {
-        let end = clock::now() + grace;
-        while self.in_flight() > 0 {
-            let next = (clock::now() + Duration::from_millis(10)).min(end);
-            tokio::time::sleep_until(next.into()).await;
-            if clock::now() >= end {
-                break;
-            }
-        }
-        self.in_flight() == 0
     }
 }
 

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use busker_kit::clock;
 use busker_model::{ErrorClass, Fault};
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use crate::connection::{Connection, Slot};
+
+/// Time between two looks at a crew that is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A fixed number of seats, each with a worker or, while it restarts, without.
 #[derive(Debug)]
@@ -59,6 +63,27 @@ impl Crew {
     pub(crate) fn leave(&self, seat: usize) {
         if let Some(place) = self.seats.get(seat) {
             place.store(None);
+        }
+        self.freed.notify_waiters();
+    }
+
+    /// Waits until nobody waits and no worker is busy, at most for `grace`.
+    pub(crate) async fn idle(&self, grace: Duration) {
+        let busy = || self.waiting() > 0 || self.present().iter().any(|(_, worker)| worker.in_flight() > 0);
+        self.until(grace, || !busy()).await;
+    }
+
+    /// Waits until all workers are gone, at most for `grace`.
+    pub(crate) async fn empty(&self, grace: Duration) {
+        self.until(grace, || self.present().is_empty()).await;
+    }
+
+    /// Looks now and then instead of taking part in `freed`, whose single wake-ups belong to callers.
+    async fn until(&self, grace: Duration, done: impl Fn() -> bool) {
+        let end = clock::now() + grace;
+        while !done() && clock::now() < end {
+            let next = (clock::now() + LOOK_EVERY).min(end);
+            tokio::time::sleep_until(next.into()).await;
         }
     }
 

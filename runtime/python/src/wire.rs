@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use busker_service::PackageSet;
+use busker_service::{PackageFile, PackageSet};
 use bytes::{Bytes, BytesMut};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -123,11 +123,11 @@ impl Wire {
 
 /// The DEPLOY or VERIFY frame of a set.
 fn deploy_frame(how: ToWorker, generation: u64, files: &PackageSet) -> Result<Bytes, WireError> {
-    let entry = |file| {
-        let busker_service::PackageFile { package, path, bytes, is_static, .. } = file;
-        FileEntry { path: path.as_str(), size: bytes.len(), package: *package, is_static: *is_static }
-    };
-    let meta = serde_json::to_vec(&Files { files: files.iter().map(entry).collect() }).map_err(io::Error::from)?;
+    let mut entries = Vec::with_capacity(files.len());
+    for PackageFile { package, path, bytes, is_static, .. } in files {
+        entries.push(FileEntry { path, size: bytes.len(), package: *package, is_static: *is_static });
+    }
+    let meta = serde_json::to_vec(&Files { files: entries }).map_err(io::Error::from)?;
     let size = files.iter().map(|file| file.bytes.len()).sum();
     if size > MAX_FRAME_BYTES {
         return Err(FrameError::TooLong { size }.into());

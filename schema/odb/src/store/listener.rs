@@ -3,7 +3,6 @@
 //! A pool hides notifications, and a lost connection loses them; so each time it connects it also reads the revision.
 //! The payload is a hint: readers read what changed since theirs.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -34,32 +33,34 @@ pub(crate) fn start(
     std::thread::Builder::new()
         .name("odb-listener".into())
         .spawn(move || {
-            runtime.block_on(async move {
-                tokio::select! {
-                    never = listen_for_ever(config, tls, hint) => match never {},
-                    _ = stop => {}
-                }
-            });
+            runtime.block_on(listen_until(stop, config, tls, hint));
         })
         .map_err(OdbError::unavailable)?;
     Ok(())
 }
 
-async fn listen_for_ever(
+async fn listen_until(
+    mut stop: oneshot::Receiver<()>,
     config: Config,
     tls: MakeRustlsConnect,
     hint: watch::Sender<i64>,
-) -> Infallible {
+) {
     let mut pause = RETRY.0;
     loop {
-        let outcome = listen(&config, tls.clone(), &hint, &mut pause).await;
+        let outcome = tokio::select! {
+            outcome = listen(&config, tls.clone(), &hint, &mut pause) => outcome,
+            _ = &mut stop => return,
+        };
         let reason = outcome.map_or_else(|error| error, |()| OdbError::unavailable("closed"));
         tracing::warn!(
             retry_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
             reason = ?reason,
             "The connection that hears configuration changes is lost; changes are seen by polling until it is back"
         );
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = &mut stop => return,
+        }
         pause = (pause * 2).min(RETRY.1);
     }
 }

@@ -94,7 +94,8 @@ impl Postgres {
             return Err(OdbError::Invalid("pool_size must be at least 1".into()));
         }
         let recycling = ManagerConfig {
-            recycling_method: RecyclingMethod::Fast,
+            // One round trip per use; without it, the first operations after a cut each meet a dead connection.
+            recycling_method: RecyclingMethod::Verified,
         };
         let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
         let pool = Pool::builder(manager)

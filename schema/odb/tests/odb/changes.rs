@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use busker_model::{Family, ObjectKey};
-use busker_odb::{Changes, Digest, ListFilter, OnUse};
+use busker_odb::{Changes, Digest, ListFilter, Odb, OnUse};
 use futures::future::join_all;
 
 use crate::fixture::{Bench, channel, on_both};
@@ -112,56 +112,57 @@ async fn a_digest_kept_by_a_reader_equals_the_databases(bench: Bench) {
     assert_eq!(objects.digest().await.unwrap(), kept);
 }
 
+const WRITERS: u32 = 8;
+const EACH: u32 = 12;
+
+/// Creates, and deletes every third; answers the revisions of what was created.
+async fn write_in_turns(odb: Odb, writer: u32) -> Vec<i64> {
+    let mut revisions = Vec::new();
+    for turn in 0..EACH {
+        let name = format!("w{writer}-{turn}");
+        let created = odb.objects().create(channel(&name), "ann").await.unwrap();
+        revisions.push(created.revision);
+        if turn % 3 == 0 {
+            odb.objects()
+                .delete(&created.key, OnUse::Refuse, "ann")
+                .await
+                .unwrap();
+        }
+    }
+    revisions
+}
+
+/// Follows the changes up to revision `last`; answers what it holds then, and in how many reads.
+async fn follow(odb: Odb, last: i64) -> (BTreeMap<ObjectKey, (i64, i64)>, u32) {
+    let (mut held, mut revision, mut reads) = (BTreeMap::new(), 0, 0);
+    while revision < last {
+        let changes = odb.objects().changes_since(revision).await.unwrap();
+        assert!(changes.revision >= revision);
+        for object in changes
+            .changes
+            .iter()
+            .filter_map(|change| change.object.as_ref())
+        {
+            assert!(
+                object.revision > revision,
+                "a write appeared behind the reader's back"
+            );
+        }
+        apply(&mut held, &changes);
+        revision = changes.revision;
+        reads += 1;
+    }
+    (held, reads)
+}
+
 async fn concurrent_writers_take_turns_and_no_reader_misses_a_write(bench: Bench) {
-    const WRITERS: u32 = 8;
-    const EACH: u32 = 12;
     let other = bench.another_node().await;
     let writers = join_all((0..WRITERS).map(|writer| {
-        let odb = if writer % 2 == 0 {
-            bench.odb.clone()
-        } else {
-            other.clone()
-        };
-        async move {
-            let mut revisions = Vec::new();
-            for turn in 0..EACH {
-                let name = format!("w{writer}-{turn}");
-                let created = odb.objects().create(channel(&name), "ann").await.unwrap();
-                revisions.push(created.revision);
-                if turn % 3 == 0 {
-                    let key = created.key;
-                    odb.objects()
-                        .delete(&key, OnUse::Refuse, "ann")
-                        .await
-                        .unwrap();
-                }
-            }
-            revisions
-        }
+        let odb = if writer % 2 == 0 { &bench.odb } else { &other };
+        write_in_turns(odb.clone(), writer)
     }));
-    let reader = async {
-        let (mut held, mut revision, mut reads) = (BTreeMap::new(), 0, 0);
-        let last = i64::from(WRITERS * (EACH + EACH / 3));
-        while revision < last {
-            let changes = bench.odb.objects().changes_since(revision).await.unwrap();
-            assert!(changes.revision >= revision);
-            for object in changes
-                .changes
-                .iter()
-                .filter_map(|change| change.object.as_ref())
-            {
-                assert!(
-                    object.revision > revision,
-                    "a write appeared behind the reader's back"
-                );
-            }
-            apply(&mut held, &changes);
-            revision = changes.revision;
-            reads += 1;
-        }
-        (held, reads)
-    };
-    let (revisions, (held, reads)) = tokio::join!(writers, reader);
+    let last = i64::from(WRITERS * (EACH + EACH / 3));
+    let (revisions, (held, reads)) = tokio::join!(writers, follow(bench.odb.clone(), last));
     let mut all: Vec<i64> = revisions.into_iter().flatten().collect();
     let count = all.len();
     all.sort_unstable();

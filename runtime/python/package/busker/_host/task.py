@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NoReturn, Optional, Tuple
 
 from busker._host import remote
 from busker._host.protocol import CALLERR, Frame, Meta, decode_json
-from busker.errors import Busy, Cancelled, NotInRequest
+from busker.errors import Cancelled, NotInRequest
 
 if TYPE_CHECKING:
     from busker._host.entry import Entry
@@ -155,7 +155,7 @@ class Task:
             raise RuntimeError(f"A service cannot invoke itself, name:[{entry.name}]")
         if self.depth + 1 >= MAX_DEPTH:
             chain = " -> ".join(item.name for item in self.stack[-3:])
-            raise Busy(f"services invoke each other more than {MAX_DEPTH} deep: … {chain} -> {entry.name}")
+            raise RuntimeError(f"services invoke each other more than {MAX_DEPTH} deep: … {chain} -> {entry.name}")
         self.stack.append(entry)
 
     def leave(self, entry: "Entry", micros: int, ok: bool) -> None:

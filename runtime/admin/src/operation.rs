@@ -1,0 +1,215 @@
+//! One admin service: what it is called, who may call it, what it takes and answers, and how it runs.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use busker_model::invocation::Role;
+use busker_model::{Fault, Principal};
+use busker_service::{BoxFuture, Context};
+use serde_json::{Value, json};
+
+use crate::input::{Field, Input, Type};
+use crate::ports::AdminDeps;
+
+type Run = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Value, Fault>> + Send + Sync>;
+
+/// One invocation of an admin service: permitted, and its input checked.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Checked input.
+    pub input: Input,
+    /// Who asks; has the role that is needed.
+    pub principal: Arc<Principal>,
+    /// The invocation: cid, deadline, other services, outgoing connections.
+    pub context: Context,
+    /// The node.
+    pub deps: Arc<AdminDeps>,
+}
+
+impl Call {
+    /// Name of who asks, for history and audit.
+    #[must_use]
+    pub fn who(&self) -> &str {
+        &self.principal.name
+    }
+}
+
+/// An admin service.
+#[derive(Clone)]
+pub struct AdminService {
+    /// Name, such as `busker.channel.http.create`.
+    pub name: String,
+    /// What it does, one sentence.
+    pub summary: String,
+    /// Weakest role that may call it.
+    pub permission: Role,
+    /// What it takes.
+    pub fields: Vec<Field>,
+    /// JSON Schema of its answer.
+    pub output: Value,
+    /// An input that passes the checks.
+    pub example: Value,
+    /// Whether it changes something, and so leaves a row in the audit log.
+    pub writes: bool,
+    /// Whether what it takes away has to be made again.
+    pub destructive: bool,
+    pub(crate) run: Run,
+}
+
+impl fmt::Debug for AdminService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminService")
+            .field("name", &self.name)
+            .field("permission", &self.permission)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AdminService {
+    /// A service that takes nothing and only reads.
+    pub(crate) fn new<F, R>(
+        name: impl Into<String>,
+        permission: Role,
+        summary: impl Into<String>,
+        run: F,
+    ) -> Self
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Value, Fault>> + Send + 'static,
+    {
+        Self {
+            name: name.into(),
+            summary: summary.into(),
+            permission,
+            fields: Vec::new(),
+            output: json!({"type": "object"}),
+            example: json!({}),
+            writes: false,
+            destructive: false,
+            run: Arc::new(move |call| Box::pin(run(call))),
+        }
+    }
+
+    /// Adds a field that must be given.
+    pub(crate) fn required(self, name: &'static str, ty: Type, doc: &'static str) -> Self {
+        self.field(Field {
+            name,
+            required: true,
+            ty,
+            doc,
+            schema: None,
+        })
+    }
+
+    /// Adds a field that may be given.
+    pub(crate) fn optional(self, name: &'static str, ty: Type, doc: &'static str) -> Self {
+        self.field(Field {
+            name,
+            required: false,
+            ty,
+            doc,
+            schema: None,
+        })
+    }
+
+    /// Adds a field.
+    pub(crate) fn field(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    /// Sets the example.
+    pub(crate) fn example(mut self, example: Value) -> Self {
+        self.example = example;
+        self
+    }
+
+    /// Says which fields the answer has, by name and JSON type.
+    pub(crate) fn answers(mut self, fields: &[(&str, &str)]) -> Self {
+        let properties: serde_json::Map<String, Value> = fields
+            .iter()
+            .map(|(name, ty)| ((*name).to_owned(), json!({"type": ty})))
+            .collect();
+        self.output = json!({"type": "object", "properties": properties});
+        self
+    }
+
+    /// Marks it as changing something.
+    pub(crate) fn writing(mut self) -> Self {
+        self.writes = true;
+        self
+    }
+
+    /// Marks it as taking something away.
+    pub(crate) fn destroying(mut self) -> Self {
+        self.destructive = true;
+        self.writing()
+    }
+
+    /// JSON Schema of its input.
+    #[must_use]
+    pub fn input_schema(&self) -> Value {
+        let required: Vec<&str> = self
+            .fields
+            .iter()
+            .filter(|field| field.required)
+            .map(|field| field.name)
+            .collect();
+        let properties: serde_json::Map<String, Value> = self
+            .fields
+            .iter()
+            .map(|field| (field.name.to_owned(), field.schema()))
+            .collect();
+        json!({
+            "type": "object",
+            "additionalProperties": false,
+            "required": required,
+            "properties": properties,
+        })
+    }
+
+    /// Everything a client needs to know of it.
+    #[must_use]
+    pub fn description(&self) -> Value {
+        json!({
+            "name": self.name,
+            "summary": self.summary,
+            "permission": role_word(self.permission),
+            "writes": self.writes,
+            "destructive": self.destructive,
+            "input": self.input_schema(),
+            "output": self.output,
+            "example": self.example,
+        })
+    }
+}
+
+/// Words of the roles, weakest first.
+pub(crate) const ROLES: &[&str] = &["viewer", "operator", "developer", "admin"];
+
+/// The word of a role.
+#[must_use]
+pub const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "viewer",
+        Role::Operator => "operator",
+        Role::Developer => "developer",
+        Role::Admin => "admin",
+    }
+}
+
+/// The role of a word; the input was checked against [`ROLES`] before.
+pub(crate) fn role_of(word: &str) -> Role {
+    [Role::Operator, Role::Developer, Role::Admin]
+        .into_iter()
+        .find(|role| role_word(*role) == word)
+        .unwrap_or(Role::Viewer)
+}
+
+/// An answer written as JSON.
+pub(crate) fn answer<T: serde::Serialize>(value: &T) -> Result<Value, Fault> {
+    serde_json::to_value(value).map_err(|error| {
+        Fault::internal("the answer could not be written").operator(error.to_string())
+    })
+}

@@ -1,0 +1,150 @@
+//! An admin service as a runner: permission, input, run, audit, in this order.
+
+use std::fmt;
+use std::sync::Arc;
+
+use busker_model::invocation::Role;
+use busker_model::{
+    ErrorClass, Fault, NameError, Origin, Payload, Principal, Reply, ServiceDefinition, ServiceName,
+};
+use busker_odb::audit::AuditWrite;
+use busker_service::{BoxFuture, Context, Runner};
+use serde_json::Value;
+
+use crate::input::Input;
+use crate::operation::{AdminService, Call, role_word};
+use crate::ports::AdminDeps;
+
+/// Fields that say what an operation is about, in the order they are looked for.
+const SUBJECTS: [&str; 4] = ["name", "node", "path", "package"];
+
+struct Exposed {
+    operation: AdminService,
+    definition: Arc<ServiceDefinition>,
+    deps: Arc<AdminDeps>,
+}
+
+impl fmt::Debug for Exposed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.operation.fmt(f)
+    }
+}
+
+pub(crate) fn expose(
+    operation: AdminService,
+    deps: &Arc<AdminDeps>,
+) -> Result<Arc<dyn Runner>, NameError> {
+    let name = ServiceName::new(&operation.name)?;
+    let mut definition =
+        ServiceDefinition::new(name, format!("admin:{}", operation.name), Origin::Internal);
+    definition.doc.clone_from(&operation.summary);
+    definition.permission = operation.permission;
+    definition.idempotent = !operation.writes;
+    definition.typed = true;
+    Ok(Arc::new(Exposed {
+        operation,
+        definition: Arc::new(definition),
+        deps: Arc::clone(deps),
+    }))
+}
+
+impl Runner for Exposed {
+    fn definition(&self) -> &Arc<ServiceDefinition> {
+        &self.definition
+    }
+
+    fn run(&self, context: Context) -> BoxFuture<'static, Result<Reply, Fault>> {
+        let operation = self.operation.clone();
+        let deps = Arc::clone(&self.deps);
+        Box::pin(run(operation, deps, context))
+    }
+}
+
+async fn run(
+    operation: AdminService,
+    deps: Arc<AdminDeps>,
+    context: Context,
+) -> Result<Reply, Fault> {
+    let audited = operation
+        .writes
+        .then(|| row(&operation, &context));
+    let outcome = attempt(&operation, Arc::clone(&deps), context).await;
+    if let Some(mut row) = audited {
+        let result = outcome.as_ref().err().map_or("ok", |fault| fault.class.as_str());
+        result.clone_into(&mut row.result);
+        // The work is done or refused by now: a log that cannot be written must not turn it into a failure.
+        if let Err(error) = deps.odb.audit().append(row).await {
+            tracing::error!(service = operation.name, "not written to the audit log: {error:?}");
+        }
+    }
+    let text = serde_json::to_vec(&outcome?).map_err(|error| {
+        Fault::internal("the answer could not be written").operator(error.to_string())
+    })?;
+    Ok(Reply::json(text))
+}
+
+async fn attempt(
+    operation: &AdminService,
+    deps: Arc<AdminDeps>,
+    context: Context,
+) -> Result<Value, Fault> {
+    let principal = permitted(
+        context.request().principal.as_ref(),
+        operation.permission,
+        &operation.name,
+    )?;
+    let input = Input::read(&context.request().payload, &operation.fields)?;
+    let call = Call {
+        input,
+        principal,
+        context,
+        deps,
+    };
+    (operation.run)(call).await
+}
+
+/// The principal, if it has the role that is needed.
+pub(crate) fn permitted(
+    principal: Option<&Arc<Principal>>,
+    needed: Role,
+    service: &str,
+) -> Result<Arc<Principal>, Fault> {
+    principal
+        .filter(|principal| principal.role.is_some_and(|role| role >= needed))
+        .cloned()
+        .ok_or_else(|| {
+            let word = role_word(needed);
+            Fault::new(
+                ErrorClass::Forbidden,
+                format!("{service} needs the role {word}; ask an admin for it"),
+            )
+            .code("role-needed")
+        })
+}
+
+fn row(operation: &AdminService, context: &Context) -> AuditWrite {
+    let request = context.request();
+    let who = request.principal.as_ref().map(|principal| principal.name.clone());
+    AuditWrite {
+        who: who.unwrap_or_default(),
+        service: operation.name.clone(),
+        object: subject(&request.payload, operation),
+        result: String::new(),
+        cid: context.cid().to_string(),
+    }
+}
+
+/// What it is about. Only from input that is fine: what is not may hold anything, in any field.
+fn subject(payload: &Payload, operation: &AdminService) -> String {
+    let Ok(input) = Input::read(payload, &operation.fields) else {
+        return String::new();
+    };
+    let found = SUBJECTS.into_iter().find_map(|field| input.get(field));
+    match found {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => {
+            String::new()
+        }
+    }
+}

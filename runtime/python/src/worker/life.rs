@@ -1,0 +1,220 @@
+//! The life of one worker process: fork, greet, deploy, serve, end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use busker_kit::{Crash, Pump, clock};
+use busker_model::report::ReportKind;
+use busker_model::{ActorState, ServiceName};
+use bytes::BytesMut;
+use tokio::time::timeout_at;
+
+use super::{Ending, NotReady, Plan, WorkerArgs};
+use crate::calls;
+use crate::connection::{Connection, Leave, Loss};
+use crate::frame::{self, Frame, FromWorker, MAX_FRAME_BYTES, ToWorker};
+use crate::logs;
+use crate::meta::{Deployed, Hello, Welcome};
+use crate::wire::{Wire, WireError, read_some};
+use crate::zygote::{Process, Zygote};
+
+/// Longest time all modules of a generation may take to be imported.
+pub(crate) const DEPLOY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time to learn how a process ended after its socket closed.
+const EXIT_GRACE: Duration = Duration::from_millis(200);
+/// Time a process has to close its socket after SIGKILL.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+/// Requests named in the report of a crash.
+const NAMED_REQUESTS: usize = 8;
+
+/// Runs a worker from its fork to its end.
+pub(super) async fn live(args: &WorkerArgs) -> Ending {
+    let plan = &args.plan;
+    if plan.is_retired() {
+        return Ending::Retired;
+    }
+    let name = plan.worker_name(args.seat_number);
+    let born = match plan.zygote.fork(&name, &plan.pool).await {
+        Ok(born) => born,
+        Err(fault) => {
+            let crash = Crash::new(fault.message.to_string());
+            plan.tell(Err(NotReady::NotBorn(fault)));
+            return Ending::Crashed(crash);
+        }
+    };
+    let mut wire = born.wire;
+    let process = born.process;
+    let deployed = match make_ready(plan, &name, &mut wire).await {
+        Ok(deployed) => deployed,
+        Err(error) => return not_ready(plan, error, &process).await,
+    };
+    let names: Vec<String> = deployed.services.iter().map(|service| service.name.clone()).collect();
+    if plan.services.get_or_init(|| names.clone()) != &names {
+        plan.tell(Err(NotReady::Differs));
+        return Ending::Crashed(Crash::new("the same files gave different services"));
+    }
+    serve(args, wire, &process, deployed).await
+}
+
+async fn make_ready(plan: &Plan, name: &str, wire: &mut Wire) -> Result<Deployed, WireError> {
+    let now = clock::now();
+    let hello = greet(&plan.zygote, wire, &plan.pool, name).await?;
+    drop(plan.hello.set(hello));
+    wire.deploy(ToWorker::Deploy, plan.generation, &plan.files, now + DEPLOY_TIMEOUT).await
+}
+
+/// Greets a new process in the words of the configuration.
+pub(crate) async fn greet(zygote: &Zygote, wire: &mut Wire, pool: &str, worker: &str) -> Result<Hello, WireError> {
+    let config = &zygote.config;
+    let welcome = Welcome {
+        window: config.window,
+        max_frame_bytes: MAX_FRAME_BYTES,
+        switch_interval_ms: config.switch_interval_ms,
+        rlimits: config.limits,
+        node: &config.node,
+        pool,
+        worker,
+        log_level: &config.log_level,
+    };
+    wire.greet(&welcome, clock::now()).await
+}
+
+async fn not_ready(plan: &Plan, error: WireError, process: &Process) -> Ending {
+    if let WireError::Refused(_) = error {
+        plan.tell(Err(NotReady::Wire(error, String::new())));
+        return Ending::Refused;
+    }
+    let how = how_it_ended(&plan.zygote, process).await;
+    let crash = Crash::new(format!("the worker did not become ready: {error}; {how}")).backtrace(plan.zygote.stderr.text());
+    plan.tell(Err(NotReady::Wire(error, how)));
+    Ending::Crashed(crash)
+}
+
+/// How a process ended whose socket is closed.
+pub(crate) async fn how_it_ended(zygote: &Zygote, process: &Process) -> String {
+    let exit = zygote.exit_of(process.pid(), EXIT_GRACE).await;
+    exit.map_or_else(|| "the process still runs".to_owned(), |exit| exit.to_string())
+}
+
+async fn serve(args: &WorkerArgs, wire: Wire, process: &Process, deployed: Deployed) -> Ending {
+    let plan = &args.plan;
+    let config = &plan.zygote.config;
+    let path = args.seat.path().to_string();
+    let (connection, ends) = Connection::new(path, wire.stream, config.window, plan.crew.freed());
+    let _tasks = [
+        Pump::spawn("python writer", Arc::clone(&connection).write_queued(ends)),
+        Pump::spawn("python janitor", Arc::clone(&connection).keep_clean(Arc::clone(&plan.crew))),
+        Pump::spawn("python health", Arc::clone(&connection).keep_watch(config.rss_soft_bytes)),
+    ];
+    args.seat.state(ActorState::Running, None);
+    plan.crew.join(args.seat_number, Arc::clone(&connection));
+    plan.tell(Ok(deployed));
+    let end = until_the_end(args, &connection, wire.buffer, process).await;
+    plan.crew.leave(args.seat_number);
+    finish(args, &connection, process, end).await
+}
+
+/// Why a connection ended.
+enum End {
+    /// The socket closed, or said what makes no sense.
+    Unasked(String),
+    /// We asked; `killed` when it did not finish in time.
+    Asked { leave: Leave, killed: bool },
+}
+
+async fn until_the_end(args: &WorkerArgs, connection: &Arc<Connection>, buffer: BytesMut, process: &Process) -> End {
+    let reading = read_frames(connection, &args.plan, buffer);
+    tokio::pin!(reading);
+    let leave = tokio::select! {
+        biased;
+        why = &mut reading => return End::Unasked(why),
+        leave = connection.asked_to_leave() => leave,
+    };
+    args.seat.state(ActorState::Draining, Some(&leave.why));
+    connection.command(ToWorker::Drain);
+    let end = clock::now() + leave.grace;
+    let killed = timeout_at(end.into(), &mut reading).await.is_err();
+    if killed {
+        process.kill();
+        // What it still had to say is of no use, but its requests must learn that it is gone only when it is.
+        drop(timeout_at((clock::now() + KILL_GRACE).into(), &mut reading).await);
+    }
+    End::Asked { leave, killed }
+}
+
+/// Reads until the socket ends. Returns why it did.
+async fn read_frames(connection: &Arc<Connection>, plan: &Plan, mut buffer: BytesMut) -> String {
+    loop {
+        loop {
+            match frame::cut(&mut buffer) {
+                Ok(Some(frame)) => {
+                    if let Err(why) = take(connection, plan, frame) {
+                        return why;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => return format!("broke the protocol: {error}"),
+            }
+        }
+        match read_some(&connection.stream, &mut buffer).await {
+            Ok(0) => return String::new(),
+            Ok(_) => {}
+            Err(error) => return format!("its socket failed: {error}"),
+        }
+    }
+}
+
+fn take(connection: &Arc<Connection>, plan: &Plan, frame: Frame) -> Result<(), String> {
+    match frame.kind {
+        FromWorker::Result | FromWorker::Error => connection.answer(frame),
+        FromWorker::Call => calls::take(connection, &plan.ports, frame),
+        FromWorker::Log | FromWorker::Out => logs::write(&frame),
+        FromWorker::Pong => connection.on_pong(frame.meta().map_err(|error| error.to_string())?),
+        kind @ (FromWorker::Hello | FromWorker::Deployed | FromWorker::DeployFail) => {
+            return Err(format!("broke the protocol: {kind:?} while it serves"));
+        }
+    }
+    Ok(())
+}
+
+/// Tells every request at it, counts the crash and says how the actor ends.
+async fn finish(args: &WorkerArgs, connection: &Arc<Connection>, process: &Process, end: End) -> Ending {
+    let plan = &args.plan;
+    connection.shut();
+    let running = connection.running();
+    let (why, asked) = match end {
+        End::Asked { leave: Leave { replace: false, .. }, .. } => (String::new(), true),
+        End::Asked { leave, killed } => {
+            let how = if killed { "killed" } else { "ended" };
+            (format!("{how} because it {}", leave.why), false)
+        }
+        End::Unasked(why) => (why, plan.is_retired()),
+    };
+    let how = how_it_ended(&plan.zygote, process).await;
+    let reason = if why.is_empty() { how } else { format!("{why}; {how}") };
+    let stderr = plan.zygote.stderr.text();
+    let loss = Loss { worker: connection.name.clone(), reason: reason.clone(), stderr: stderr.clone() };
+    connection.end(&Arc::new(loss));
+    if asked {
+        return Ending::Retired;
+    }
+    count_crash(args, &running);
+    Ending::Crashed(Crash::new(format!("the worker process {reason}")).backtrace(stderr).cause(in_flight(&running)))
+}
+
+fn in_flight(running: &[(ServiceName, String)]) -> String {
+    if running.is_empty() {
+        return "no request was in flight".to_owned();
+    }
+    let named: Vec<String> = running.iter().take(NAMED_REQUESTS).map(|(name, cid)| format!("{name} ({cid})")).collect();
+    format!("{} requests in flight: {}", running.len(), named.join(", "))
+}
+
+fn count_crash(args: &WorkerArgs, running: &[(ServiceName, String)]) {
+    let names: Vec<ServiceName> = running.iter().map(|(name, _)| name.clone()).collect();
+    for name in args.plan.quarantine.count(&names, clock::now()) {
+        let reason = format!("service {name} is refused for 30 s: it was in flight at 3 crashes within a minute");
+        tracing::error!(service = %name, "{reason}");
+        args.seat.report(ReportKind::InvocationFailed, Some(reason), None, None);
+    }
+}
