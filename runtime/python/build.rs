@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let manifest = env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("no manifest directory"))?;
+    let manifest = env::var_os("CARGO_MANIFEST_DIR")
+        .ok_or_else(|| io::Error::other("no manifest directory"))?;
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("no output directory"))?;
     let root = Path::new(&manifest).join("package");
     println!("cargo::rerun-if-changed=package");
@@ -15,8 +16,13 @@ fn main() -> io::Result<()> {
     let mut table = String::from("&[\n");
     for file in &files {
         let name = file.strip_prefix(&root).unwrap_or(file);
-        writeln!(table, "    ({:?}, include_bytes!({:?})),", name.display().to_string(), file.display().to_string())
-            .map_err(io::Error::other)?;
+        writeln!(
+            table,
+            "    ({:?}, include_bytes!({:?})),",
+            name.display().to_string(),
+            file.display().to_string()
+        )
+        .map_err(io::Error::other)?;
     }
     table.push_str("]\n");
     fs::write(Path::new(&out).join("package.rs"), table)
@@ -26,13 +32,19 @@ fn main() -> io::Result<()> {
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
         if name.starts_with('.') || name == "__pycache__" || name == "tests" {
             continue;
         }
         if path.is_dir() {
             collect(&path, files)?;
-        } else if matches!(path.extension().and_then(|end| end.to_str()), Some("py" | "typed" | "pyi")) {
+        } else if matches!(
+            path.extension().and_then(|end| end.to_str()),
+            Some("py" | "typed" | "pyi")
+        ) {
             files.push(path);
         }
     }

@@ -6,7 +6,8 @@ use busker_security::BasicAuthSettings;
 use busker_security::basic::MAX_PART_BYTES;
 use serde_json::{Value, json};
 
-use crate::kind::{Kind, Prepared, read, written};
+use crate::kind::{read, written};
+use crate::{Kind, Prepared};
 
 const KIND: &str = "basic-auth";
 const SECRETS: &[&str] = &["password"];
@@ -40,9 +41,7 @@ fn check(settings: &Value) -> Result<Prepared, Vec<Violation>> {
 }
 
 fn schema() -> Value {
-    let part = |doc: &str| {
-        json!({"type": "string", "minLength": 1, "maxLength": MAX_PART_BYTES, "description": doc})
-    };
+    let part = |doc: &str| json!({"type": "string", "minLength": 1, "maxLength": MAX_PART_BYTES, "description": doc});
     let mut password = part("Password; write-only.");
     password["writeOnly"] = json!(true);
     json!({

@@ -5,7 +5,8 @@ use busker_model::object::Violation;
 use busker_model::service::ServiceSettings;
 use serde_json::{Value, json};
 
-use crate::kind::{Kind, Prepared, read, written};
+use crate::kind::{read, written};
+use crate::{Kind, Prepared};
 
 const KIND: &str = "settings";
 
@@ -47,8 +48,7 @@ fn check(settings: &Value) -> Result<Prepared, Vec<Violation>> {
 }
 
 fn schema() -> Value {
-    let count =
-        |doc: &str| json!({"type": ["integer", "null"], "minimum": 1, "description": doc});
+    let count = |doc: &str| json!({"type": ["integer", "null"], "minimum": 1, "description": doc});
     json!({
         "type": "object",
         "additionalProperties": false,

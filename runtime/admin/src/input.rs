@@ -135,7 +135,11 @@ impl Input {
                 // An optional field may be null: many clients write every field they know.
                 Some(Value::Null) if !field.required && field.ty != Type::Any => {}
                 Some(value) => {
-                    faults.extend(field.fault(value).map(|text| Violation::new(field.name, text)));
+                    faults.extend(
+                        field
+                            .fault(value)
+                            .map(|text| Violation::new(field.name, text)),
+                    );
                 }
                 None if field.required => {
                     faults.push(Violation::new(field.name, "is required"));

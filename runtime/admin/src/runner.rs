@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use busker_model::invocation::Role;
 use busker_model::{
-    ErrorClass, Fault, NameError, Origin, Payload, Principal, Reply, ServiceDefinition, ServiceName,
+    ErrorClass, Fault, NameError, Origin, Principal, Reply, ServiceDefinition, ServiceName,
 };
 use busker_odb::audit::AuditWrite;
 use busker_service::{BoxFuture, Context, Runner};
@@ -65,16 +65,21 @@ async fn run(
     deps: Arc<AdminDeps>,
     context: Context,
 ) -> Result<Reply, Fault> {
-    let audited = operation
-        .writes
-        .then(|| row(&operation, &context));
-    let outcome = attempt(&operation, Arc::clone(&deps), context).await;
-    if let Some(mut row) = audited {
-        let result = outcome.as_ref().err().map_or("ok", |fault| fault.class.as_str());
+    let input = Input::read(&context.request().payload, &operation.fields);
+    let row = operation.writes.then(|| row(&operation, &context, &input));
+    let outcome = attempt(&operation, Arc::clone(&deps), context, input).await;
+    if let Some(mut row) = row {
+        let result = outcome
+            .as_ref()
+            .err()
+            .map_or("ok", |fault| fault.class.as_str());
         result.clone_into(&mut row.result);
         // The work is done or refused by now: a log that cannot be written must not turn it into a failure.
         if let Err(error) = deps.odb.audit().append(row).await {
-            tracing::error!(service = operation.name, "not written to the audit log: {error:?}");
+            tracing::error!(
+                service = operation.name,
+                "not written to the audit log: {error:?}"
+            );
         }
     }
     let text = serde_json::to_vec(&outcome?).map_err(|error| {
@@ -83,19 +88,20 @@ async fn run(
     Ok(Reply::json(text))
 }
 
+/// Permission goes before input: who may not call a service is not told what it takes.
 async fn attempt(
     operation: &AdminService,
     deps: Arc<AdminDeps>,
     context: Context,
+    input: Result<Input, Fault>,
 ) -> Result<Value, Fault> {
     let principal = permitted(
         context.request().principal.as_ref(),
         operation.permission,
         &operation.name,
     )?;
-    let input = Input::read(&context.request().payload, &operation.fields)?;
     let call = Call {
-        input,
+        input: input?,
         principal,
         context,
         deps,
@@ -122,25 +128,23 @@ pub(crate) fn permitted(
         })
 }
 
-fn row(operation: &AdminService, context: &Context) -> AuditWrite {
-    let request = context.request();
-    let who = request.principal.as_ref().map(|principal| principal.name.clone());
+fn row(operation: &AdminService, context: &Context, input: &Result<Input, Fault>) -> AuditWrite {
+    let who = context.request().principal.as_ref();
     AuditWrite {
-        who: who.unwrap_or_default(),
+        who: who
+            .map(|principal| principal.name.clone())
+            .unwrap_or_default(),
         service: operation.name.clone(),
-        object: subject(&request.payload, operation),
+        // Only from input that is fine: what is not may hold anything, in any field.
+        object: input.as_ref().map(subject).unwrap_or_default(),
         result: String::new(),
         cid: context.cid().to_string(),
     }
 }
 
-/// What it is about. Only from input that is fine: what is not may hold anything, in any field.
-fn subject(payload: &Payload, operation: &AdminService) -> String {
-    let Ok(input) = Input::read(payload, &operation.fields) else {
-        return String::new();
-    };
-    let found = SUBJECTS.into_iter().find_map(|field| input.get(field));
-    match found {
+/// What an operation is about.
+fn subject(input: &Input) -> String {
+    match SUBJECTS.into_iter().find_map(|field| input.get(field)) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => {

@@ -6,12 +6,11 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
+use crate::params::read_pairs;
 use crate::xml;
 
 /// Deepest nesting of a JSON body.
 pub const MAX_JSON_DEPTH: usize = 64;
-/// Most fields of a form.
-const MAX_FORM_FIELDS: usize = 1000;
 
 /// Version of a SOAP envelope, by its namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,32 +56,43 @@ pub fn decode(
         (Transport::Soap, _) => soap(raw, content_type),
         (Transport::PlainHttp, DataFormat::Json) => plain(json(raw)?),
         (Transport::PlainHttp, DataFormat::Xml) => {
-            let text = xml::to_text(raw, content_type)?;
-            plain(tree(&xml::read(&text)?)?)
+            let text = xml::charset::to_text(raw, content_type)?;
+            plain(tree(&xml::tree::read(unmarked(&text))?)?)
         }
         (Transport::PlainHttp, DataFormat::Form) => plain(form(raw)?),
         (Transport::PlainHttp, DataFormat::Raw) => plain(Payload::Raw(raw.clone())),
     }
 }
 
-/// Valid JSON passes as the bytes it came in.
+/// Valid JSON passes as the bytes it came in, without a byte order mark or white space around it.
 fn json(raw: &Bytes) -> Result<Payload, Fault> {
-    if let Err(error) = std::str::from_utf8(raw) {
-        return Err(Fault::invalid(format!(
-            "body: not UTF-8 at byte {}",
-            error.valid_up_to()
-        )));
+    let text = std::str::from_utf8(raw).map_err(|error| {
+        Fault::invalid(format!("body: not UTF-8 at byte {}", error.valid_up_to()))
+    })?;
+    let text = unmarked(text).trim_ascii();
+    if text.is_empty() {
+        return Ok(Payload::None);
     }
-    check_depth(raw)?;
-    serde_json::from_slice::<IgnoredAny>(raw)
+    check_depth(text.as_bytes())?;
+    serde_json::from_str::<IgnoredAny>(text)
         .map_err(|error| Fault::invalid(format!("body: not valid JSON: {error}")))?;
-    Ok(Payload::Json(raw.clone()))
+    Ok(Payload::Json(raw.slice_ref(text.as_bytes())))
 }
 
-/// Bounds nesting before the parser recurses.
-fn check_depth(raw: &[u8]) -> Result<(), Fault> {
+/// Text without a byte order mark.
+fn unmarked(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+/// Bounds nesting, so that no reader after this one recurses too deep.
+fn check_depth(text: &[u8]) -> Result<(), Fault> {
+    // Most bodies have too few brackets to be deep; counting them is far cheaper than following strings.
+    let brackets = text.iter().filter(|&&b| b == b'{' || b == b'[').count();
+    if brackets <= MAX_JSON_DEPTH {
+        return Ok(());
+    }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for &byte in raw {
+    for &byte in text {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
@@ -101,23 +111,20 @@ fn check_depth(raw: &[u8]) -> Result<(), Fault> {
 }
 
 fn form(raw: &[u8]) -> Result<Payload, Fault> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_bytes(raw)
-        .map_err(|error| Fault::invalid(format!("body: not a form: {error}")))?;
-    if pairs.len() > MAX_FORM_FIELDS {
-        return Err(Fault::invalid(format!(
-            "body: more than {MAX_FORM_FIELDS} form fields"
-        )));
-    }
+    let pairs = read_pairs(raw).map_err(|fault| Fault::invalid(format!("body: {fault}")))?;
     let mut fields = Map::new();
     for (name, value) in pairs {
-        xml::add(&mut fields, name, Value::String(value));
+        xml::tree::add(&mut fields, name, Value::String(value));
     }
     tree(&Value::Object(fields))
 }
 
 fn soap(raw: &[u8], content_type: Option<&str>) -> Result<Decoded, Fault> {
-    let text = xml::to_text(raw, content_type)?;
-    let (version, body) = xml::read_soap(&text)?;
+    if raw.trim_ascii().is_empty() {
+        return Err(xml::soap::no_body());
+    }
+    let text = xml::charset::to_text(raw, content_type)?;
+    let (version, body) = xml::soap::read(unmarked(&text))?;
     Ok(Decoded {
         payload: body.map_or(Ok(Payload::None), |body| tree(&body))?,
         soap: Some(version),

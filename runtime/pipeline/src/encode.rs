@@ -7,10 +7,14 @@ use busker_model::invocation::ReplyBody;
 use busker_model::sio::SimpleIo;
 use busker_model::{Cid, DataFormat, Fault, Reply, Transport};
 use bytes::Bytes;
+use indexmap::IndexMap;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::decode::SoapVersion;
-use crate::xml;
+use crate::xml::write;
+
+mod head;
 
 /// What an answer's shape depends on.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,13 @@ pub struct EncodeContext<'a> {
     pub soap: Option<SoapVersion>,
     /// The service's declaration.
     pub sio: Option<&'a SimpleIo>,
+}
+
+impl EncodeContext<'_> {
+    /// Version of the answer's envelope: the one that was asked.
+    fn version(&self) -> SoapVersion {
+        self.soap.unwrap_or(SoapVersion::V11)
+    }
 }
 
 /// An answer as it goes out.
@@ -43,14 +54,22 @@ pub struct Encoded {
 /// Writes a reply.
 ///
 /// # Errors
-/// `Internal` when the reply has no form in the channel's format.
+/// `Internal` when the reply has no form in the channel's format, or a status or header that HTTP does not know.
 pub fn encode(context: EncodeContext<'_>, reply: Reply) -> Result<Encoded, Fault> {
     let xml_out = context.transport == Transport::Soap || context.format == DataFormat::Xml;
     let (body, kind) = match reply.body {
-        ReplyBody::Raw(bytes) => (bytes, "text/plain"),
-        ReplyBody::Empty if context.transport == Transport::Soap => {
-            (Bytes::from(envelope(&context, "")), content_type(&context))
+        ReplyBody::Raw(bytes) if context.transport == Transport::Soap => {
+            let inner = without_declaration(&bytes);
+            (
+                context.version().envelope(&inner).into(),
+                content_type(&context),
+            )
         }
+        ReplyBody::Raw(bytes) => (bytes, raw_content_type(context.format)),
+        ReplyBody::Empty if context.transport == Transport::Soap => (
+            context.version().envelope("").into(),
+            content_type(&context),
+        ),
         ReplyBody::Empty => (Bytes::new(), "text/plain"),
         ReplyBody::Json(text) if xml_out => (
             Bytes::from(to_xml(&context, &text)?),
@@ -59,11 +78,36 @@ pub fn encode(context: EncodeContext<'_>, reply: Reply) -> Result<Encoded, Fault
         ReplyBody::Json(text) => (wrap_json(context.sio, text), "application/json"),
     };
     Ok(Encoded {
-        status: reply.status.unwrap_or(200),
-        content_type: reply.content_type.unwrap_or_else(|| kind.to_owned()),
+        status: head::status(reply.status)?,
+        content_type: match reply.content_type {
+            Some(own) => head::content_type(own)?,
+            None => kind.to_owned(),
+        },
         body,
-        headers: reply.headers,
+        headers: head::headers(reply.headers)?,
     })
+}
+
+/// Text of a service that wrote its own XML, without the XML declaration that cannot stand inside an envelope.
+fn without_declaration(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim();
+    match text
+        .strip_prefix("<?xml")
+        .and_then(|rest| rest.split_once("?>"))
+    {
+        Some((_, rest)) => rest.trim_start().to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// Content type of text a service wrote itself: Zato goes by the channel's format.
+const fn raw_content_type(format: DataFormat) -> &'static str {
+    match format {
+        DataFormat::Json => "application/json",
+        DataFormat::Xml => "application/xml",
+        DataFormat::Form | DataFormat::Raw => "text/plain",
+    }
 }
 
 /// The declaration, when it has output and stands in a response element.
@@ -86,86 +130,85 @@ fn wrap_json(sio: Option<&SimpleIo>, text: Bytes) -> Bytes {
 }
 
 fn to_xml(context: &EncodeContext<'_>, text: &[u8]) -> Result<String, Fault> {
-    let value: Value = serde_json::from_slice(text).map_err(|error| {
-        Fault::internal("the answer could not be written").operator(error.to_string())
-    })?;
+    let text = canonical(text)?;
     let inner = match wrapping(context.sio) {
-        Some(sio) => declared_xml(context.cid, sio, &value)?,
-        None => tree_xml(&value)?,
+        Some(sio) => declared_xml(context.cid, sio, text)?,
+        None => tree_xml(text)?,
     };
     Ok(if context.transport == Transport::Soap {
-        envelope(context, &inner)
+        context.version().envelope(&inner)
     } else {
         inner
     })
 }
 
-fn declared_xml(cid: Cid, sio: &SimpleIo, value: &Value) -> Result<String, Fault> {
+/// The one JSON value of an answer.
+fn canonical(text: &[u8]) -> Result<&str, Fault> {
+    let value: &RawValue = serde_json::from_slice(text).map_err(|error| {
+        Fault::internal("the answer could not be written").operator(error.to_string())
+    })?;
+    Ok(value.get())
+}
+
+fn declared_xml(cid: Cid, sio: &SimpleIo, json: &str) -> Result<String, Fault> {
     let element = &sio.response_elem;
-    let mut out = String::with_capacity(256);
-    out.push_str(&format!("<{element}"));
+    let mut out = String::with_capacity(256 + 2 * json.len());
+    out.push('<');
+    out.push_str(element);
     if !sio.namespace.is_empty() {
-        out.push_str(&format!(
-            " xmlns=\"{}\"",
-            xml::escaped("namespace", &sio.namespace)?
-        ));
+        out.push_str(" xmlns=\"");
+        write::escape(&mut out, "namespace", &sio.namespace)?;
+        out.push('"');
     }
-    out.push_str(&format!(
-        "><zato_env><cid>{cid}</cid><result>ZATO_OK</result></zato_env>"
-    ));
-    match value {
-        Value::Array(items) => {
-            out.push_str("<item_list>");
-            items
-                .iter()
-                .try_for_each(|item| xml::write(&mut out, "item", item))?;
-            out.push_str("</item_list>");
+    out.push_str("><zato_env><cid>");
+    out.push_str(cid.text().as_str());
+    out.push_str("</cid><result>ZATO_OK</result></zato_env>");
+    if json.starts_with('[') {
+        let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
+        out.push_str("<item_list>");
+        for item in items {
+            write::item(&mut out, "item", &sio.output, item.get())?;
         }
-        one => xml::write(&mut out, "item", one)?,
+        out.push_str("</item_list>");
+    } else {
+        write::item(&mut out, "item", &sio.output, json)?;
     }
-    out.push_str(&format!("</{element}>"));
+    out.push_str("</");
+    out.push_str(element);
+    out.push('>');
     Ok(out)
 }
 
 /// Without a declaration an object of one key is that element; anything else stands in `<response>`.
-fn tree_xml(value: &Value) -> Result<String, Fault> {
-    let mut out = String::with_capacity(256);
-    let single = value
-        .as_object()
-        .filter(|fields| fields.len() == 1)
-        .and_then(|fields| fields.iter().next());
-    match (single, value) {
-        (Some((name, value)), _) if !value.is_array() && !name.starts_with(['@', '#']) => {
-            xml::write(&mut out, name, value)?;
+fn tree_xml(json: &str) -> Result<String, Fault> {
+    let mut out = String::with_capacity(2 * json.len());
+    if json.starts_with('[') {
+        out.push_str("<response>");
+        write::items(&mut out, "item", json, 1)?;
+        out.push_str("</response>");
+        return Ok(out);
+    }
+    let members: IndexMap<String, &RawValue> = match json.as_bytes().first() {
+        Some(b'{') => serde_json::from_str(json).unwrap_or_default(),
+        Some(_) | None => IndexMap::new(),
+    };
+    match members.first() {
+        Some((name, value))
+            if members.len() == 1
+                && !value.get().starts_with('[')
+                && !name.starts_with(['@', '#']) =>
+        {
+            write::element(&mut out, name, value.get())?;
         }
-        (_, Value::Array(items)) => {
-            out.push_str("<response>");
-            items
-                .iter()
-                .try_for_each(|item| xml::write(&mut out, "item", item))?;
-            out.push_str("</response>");
-        }
-        (_, other) => xml::write(&mut out, "response", other)?,
+        Some(_) | None => write::element(&mut out, "response", json)?,
     }
     Ok(out)
 }
 
-/// Wraps content in an envelope of the version that was asked; 1.1 when none was.
-pub(crate) fn envelope(context: &EncodeContext<'_>, inner: &str) -> String {
-    let namespace = match context.soap {
-        Some(SoapVersion::V12) => "http://www.w3.org/2003/05/soap-envelope",
-        Some(SoapVersion::V11) | None => "http://schemas.xmlsoap.org/soap/envelope/",
-    };
-    format!(
-        "<soap:Envelope xmlns:soap=\"{namespace}\"><soap:Body>{inner}</soap:Body></soap:Envelope>"
-    )
-}
-
 fn content_type(context: &EncodeContext<'_>) -> &'static str {
-    match (context.transport, context.soap) {
-        (Transport::Soap, Some(SoapVersion::V12)) => "application/soap+xml; charset=utf-8",
-        (Transport::Soap, _) => "text/xml; charset=utf-8",
-        (Transport::PlainHttp, _) => "application/xml",
+    match context.transport {
+        Transport::Soap => context.version().content_type(),
+        Transport::PlainHttp => "application/xml",
     }
 }
 

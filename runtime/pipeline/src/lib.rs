@@ -2,13 +2,17 @@
 //!
 //! It opens no socket and runs no service; the HTTP front of a node calls [`decode()`], then the service, then
 //! [`encode()`], and on any failure [`respond()`]: the one place that turns an error class into a protocol answer.
+//! What comes beside a body is read by [`params`] (query and path) and [`TraceParent`].
 
 mod decode;
 mod encode;
+pub mod params;
 mod respond;
+mod traceparent;
 mod xml;
 
 pub use decode::{Decoded, MAX_JSON_DEPTH, SoapVersion, decode};
 pub use encode::{EncodeContext, Encoded, encode};
 pub use respond::{ErrorStyle, respond, status_of};
-pub use xml::{MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_NODES};
+pub use traceparent::TraceParent;
+pub use xml::{MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_NAMESPACES, MAX_XML_NODES};

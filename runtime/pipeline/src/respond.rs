@@ -3,12 +3,14 @@
 //! JSON, forms and raw bodies get RFC 9457 problem+json, plain XML the same as problem+xml, SOAP a fault of the version
 //! that was asked. A caller reads the message and the cid; a traceback goes out only where a channel says so.
 
-use busker_model::{Cid, DataFormat, ErrorClass, Fault, Side, Transport};
+use busker_model::{Cid, DataFormat, ErrorClass, Exception, Fault, Side, Transport};
 use serde_json::{Map, Value, json};
 
 use crate::decode::SoapVersion;
-use crate::encode::{EncodeContext, Encoded, envelope};
-use crate::xml;
+use crate::encode::Encoded;
+use crate::xml::write;
+
+mod soap;
 
 /// Seconds a caller waits when nothing better is known.
 const DEFAULT_RETRY_AFTER_S: u32 = 1;
@@ -22,6 +24,8 @@ pub enum ErrorStyle {
     ProblemXml,
     /// A SOAP fault.
     Soap(SoapVersion),
+    /// Zato's `zato_env` in JSON, for its own endpoints.
+    Zato,
 }
 
 impl ErrorStyle {
@@ -44,6 +48,7 @@ pub fn status_of(fault: &Fault) -> u16 {
     match (fault.code_str(), fault.class) {
         (Some("method-not-allowed"), _) => 405,
         (Some("slow-body"), _) => 408,
+        (Some("rate-limited"), _) => 429,
         (_, ErrorClass::Invalid) => 400,
         (_, ErrorClass::Unauthenticated) => 401,
         (_, ErrorClass::Forbidden) => 403,
@@ -76,16 +81,29 @@ pub fn respond(fault: &Fault, cid: Cid, style: ErrorStyle, expose: bool) -> Enco
         ErrorStyle::ProblemXml => {
             let mut problem = problem(fault, cid, status, expose);
             problem.insert("@xmlns".to_owned(), json!("urn:ietf:rfc:7807"));
+            let text = Value::Object(problem).to_string();
             let mut body = String::new();
-            // A character XML cannot hold is dropped from an error text rather than failing the answer.
-            if xml::write(&mut body, "problem", &Value::Object(problem)).is_err() {
+            // A key or character XML cannot hold must not fail the answer.
+            if write::element(&mut body, "problem", &text).is_err() {
                 body = format!(
                     "<problem xmlns=\"urn:ietf:rfc:7807\"><status>{status}</status><cid>{cid}</cid></problem>"
                 );
             }
             (status, "application/problem+xml", body)
         }
-        ErrorStyle::Soap(version) => soap_fault(fault, cid, version, status),
+        ErrorStyle::Soap(version) => {
+            let (status, body) = soap::fault(fault, cid, version, expose);
+            (status, version.content_type(), body)
+        }
+        ErrorStyle::Zato => {
+            let details = match exception_of(fault).filter(|_| expose) {
+                Some(exception) => exception.to_string(),
+                None => fault.message.to_string(),
+            };
+            let env = json!({"result": "ZATO_ERROR", "cid": cid, "details": details});
+            let body = json!({ "zato_env": env }).to_string();
+            (status, "application/json", body)
+        }
     };
     Encoded {
         status,
@@ -125,76 +143,21 @@ fn problem(fault: &Fault, cid: Cid, status: u16, expose: bool) -> Map<String, Va
         if !detail.violations.is_empty() {
             problem.insert("violations".into(), json!(detail.violations));
         }
-        if let Some(exception) = detail.exception.as_ref().filter(|_| expose) {
-            problem.insert("traceback".into(), json!(exception.to_string()));
-        }
+    }
+    if let Some(exception) = exception_of(fault).filter(|_| expose) {
+        problem.insert("traceback".into(), json!(exception.to_string()));
     }
     problem
 }
 
-fn soap_fault(
-    fault: &Fault,
-    cid: Cid,
-    version: SoapVersion,
-    status: u16,
-) -> (u16, &'static str, String) {
-    let ours = fault.side != Side::Caller;
-    let text = xml::escaped("fault", &fault.message).unwrap_or_default();
-    let detail = format!("<cid>{cid}</cid><class>{}</class>", fault.class);
-    let context = EncodeContext {
-        cid,
-        format: DataFormat::Xml,
-        transport: Transport::Soap,
-        soap: Some(version),
-        sio: None,
-    };
-    match version {
-        SoapVersion::V11 => {
-            let code = match fault.code_str() {
-                Some("version-mismatch") => "VersionMismatch",
-                Some("must-understand") => "MustUnderstand",
-                _ if ours => "Server",
-                _ => "Client",
-            };
-            let inner = format!(
-                "<soap:Fault><faultcode>soap:{code}</faultcode><faultstring>{text}</faultstring>\
-                 <detail>{detail}</detail></soap:Fault>"
-            );
-            // SOAP 1.1 asks for 500 with every fault; refusals before the envelope was read keep their own status.
-            let status = if matches!(status, 401 | 403 | 404 | 405 | 413 | 503) {
-                status
-            } else {
-                500
-            };
-            (
-                status,
-                "text/xml; charset=utf-8",
-                envelope(&context, &inner),
-            )
-        }
-        SoapVersion::V12 => {
-            let code = match fault.code_str() {
-                Some("must-understand") => "MustUnderstand",
-                _ if ours => "Receiver",
-                _ => "Sender",
-            };
-            let inner = format!(
-                "<soap:Fault><soap:Code><soap:Value>soap:{code}</soap:Value></soap:Code><soap:Reason>\
-                 <soap:Text xml:lang=\"en\">{text}</soap:Text></soap:Reason><soap:Detail>{detail}</soap:Detail></soap:Fault>"
-            );
-            (
-                status,
-                "application/soap+xml; charset=utf-8",
-                envelope(&context, &inner),
-            )
-        }
-    }
+fn exception_of(fault: &Fault) -> Option<&Exception> {
+    fault.detail.as_ref()?.exception.as_ref()
 }
 
 fn headers(fault: &Fault, status: u16) -> Vec<(String, String)> {
     let mut headers = Vec::new();
     let detail = fault.detail.as_deref();
-    if status == 503 {
+    if matches!(status, 429 | 503) {
         let seconds = detail
             .and_then(|detail| detail.retry_after_s)
             .unwrap_or(DEFAULT_RETRY_AFTER_S);
@@ -203,12 +166,26 @@ fn headers(fault: &Fault, status: u16) -> Vec<(String, String)> {
     if status == 401 {
         let realm = detail
             .and_then(|detail| detail.realm.as_deref())
-            .unwrap_or("Busker")
-            .replace('"', "'");
+            .unwrap_or("Busker");
         headers.push((
             "WWW-Authenticate".to_owned(),
-            format!("Basic realm=\"{realm}\""),
+            format!("Basic realm=\"{}\"", quotable(realm)),
         ));
     }
     headers
 }
+
+/// A realm inside a quoted string: quotes and backslashes escaped, anything that could end the line left out.
+fn quotable(realm: &str) -> String {
+    let mut out = String::with_capacity(realm.len());
+    for c in realm.chars().filter(|c| !c.is_control()) {
+        if matches!(c, '"' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use busker_kit::clock;
-use busker_model::{
-    ChannelKind, Cid, DataFormat, Delivery, ErrorClass, Fault, Payload, Reply, Request, ServiceName, Transport,
-};
 use busker_model::invocation::ReplyBody;
-use busker_service::outgoing::HttpCall;
+use busker_model::{
+    ChannelKind, Cid, DataFormat, Delivery, ErrorClass, Fault, Payload, Reply, Request,
+    ServiceName, Transport,
+};
 use busker_service::Context;
+use busker_service::outgoing::HttpCall;
 use busker_service::ports::AsyncOptions;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -55,21 +56,33 @@ pub(crate) fn take(connection: &Arc<Connection>, ports: &PortsCell, frame: Frame
         Err(error) => return connection.say(error_frame(id, &Fault::invalid(error.to_string()))),
     };
     let Some(context) = context_of(connection, ports, call.parent) else {
-        let fault = Fault::new(ErrorClass::Unavailable, "the request this call belongs to is over").retry(false);
+        let fault = Fault::new(
+            ErrorClass::Unavailable,
+            "the request this call belongs to is over",
+        )
+        .retry(false);
         return connection.say(error_frame(id, &fault));
     };
     let Ok(permit) = connection.calls.try_enter() else {
-        return connection.say(error_frame(id, &Fault::busy("too many calls of services are open", 1)));
+        return connection.say(error_frame(
+            id,
+            &Fault::busy("too many calls of services are open", 1),
+        ));
     };
     let deadline = deadline_of(&call, &context);
     let answering = Arc::clone(connection);
     let work = async move {
-        let answer = tokio::time::timeout_at(deadline.into(), run(call, frame.body, &context, deadline)).await;
-        let answer = answer.unwrap_or_else(|_| Err(Fault::timeout("the call took longer than it may")));
+        let answer =
+            tokio::time::timeout_at(deadline.into(), run(call, frame.body, &context, deadline))
+                .await;
+        let answer =
+            answer.unwrap_or_else(|_| Err(Fault::timeout("the call took longer than it may")));
         answering.say_patiently(answer_frame(id, answer)).await;
     };
     // The call ends itself at its deadline; the gate gives it a moment more to say so.
-    connection.calls.detach(permit, deadline + Duration::from_secs(5), work);
+    connection
+        .calls
+        .detach(permit, deadline + Duration::from_secs(5), work);
 }
 
 fn context_of(connection: &Connection, ports: &PortsCell, parent: u64) -> Option<Context> {
@@ -86,8 +99,10 @@ fn context_of(connection: &Connection, ports: &PortsCell, parent: u64) -> Option
 
 /// The smaller of its own timeout and what is left to its request.
 fn deadline_of(call: &Call, context: &Context) -> Instant {
-    let own = call.timeout_ms.map(|ms| clock::now() + Duration::from_millis(ms));
-    own.map_or(context.deadline(), |own| own.min(context.deadline()))
+    let own = call
+        .timeout_ms
+        .map(|ms| clock::now() + Duration::from_millis(ms));
+    own.map_or_else(|| context.deadline(), |own| own.min(context.deadline()))
 }
 
 async fn run(call: Call, body: Bytes, context: &Context, deadline: Instant) -> Answer {
@@ -98,7 +113,9 @@ async fn run(call: Call, body: Bytes, context: &Context, deadline: Instant) -> A
         "invoke_async" => invoke_async(&call, body, context).await,
         "kv" => key_value(call, context).await,
         "info" => info(context),
-        other => Err(Fault::invalid(format!("the node knows no operation {other:?}"))),
+        other => Err(Fault::invalid(format!(
+            "the node knows no operation {other:?}"
+        ))),
     }
 }
 
@@ -113,7 +130,11 @@ async fn http(call: Call, body: Bytes, context: &Context, deadline: Instant) -> 
         traceparent: context.request().traceparent.clone(),
         deadline,
     };
-    let answer = context.ports().http.send(&call.conn, call.transport, request).await?;
+    let answer = context
+        .ports()
+        .http
+        .send(&call.conn, call.transport, request)
+        .await?;
     #[derive(Serialize)]
     struct Meta<'a> {
         status: u16,
@@ -121,12 +142,26 @@ async fn http(call: Call, body: Bytes, context: &Context, deadline: Instant) -> 
         reason: &'static str,
     }
     // HTTP/2 has no reason phrase, so services cannot rely on one.
-    Ok((text(&Meta { status: answer.status, headers: &answer.headers, reason: "" })?, answer.body))
+    Ok((
+        text(&Meta {
+            status: answer.status,
+            headers: &answer.headers,
+            reason: "",
+        })?,
+        answer.body,
+    ))
 }
 
 async fn ping(call: &Call, context: &Context) -> Answer {
-    let ping = context.ports().http.ping(&call.conn, call.transport).await?;
-    Ok((text(&json!({"ok": ping.ok, "message": ping.message, "ms": ping.ms}))?, Bytes::new()))
+    let ping = context
+        .ports()
+        .http
+        .ping(&call.conn, call.transport)
+        .await?;
+    Ok((
+        text(&json!({"ok": ping.ok, "message": ping.message, "ms": ping.ms}))?,
+        Bytes::new(),
+    ))
 }
 
 async fn invoke(call: &Call, body: Bytes, context: &Context, deadline: Instant) -> Answer {
@@ -138,14 +173,23 @@ async fn invoke(call: &Call, body: Bytes, context: &Context, deadline: Instant) 
 async fn invoke_async(call: &Call, body: Bytes, context: &Context) -> Answer {
     let mut request = nested(call, body, context, ChannelKind::InvokeAsync)?;
     request.cid = Cid::mint();
-    let how = AsyncOptions { delivery: call.delivery, delay: Duration::from_millis(call.delay_ms) };
+    let how = AsyncOptions {
+        delivery: call.delivery,
+        delay: Duration::from_millis(call.delay_ms),
+    };
     let cid = context.ports().invoker.invoke_async(request, how).await?;
     Ok((text(&json!({ "cid": cid }))?, Bytes::new()))
 }
 
 /// The request for a service invoked by another: cid, caller, trace and deadline go along.
-fn nested(call: &Call, body: Bytes, context: &Context, channel: ChannelKind) -> Result<Request, Fault> {
-    let service = ServiceName::new(&call.service).map_err(|error| Fault::invalid(error.to_string()))?;
+fn nested(
+    call: &Call,
+    body: Bytes,
+    context: &Context,
+    channel: ChannelKind,
+) -> Result<Request, Fault> {
+    let service =
+        ServiceName::new(&call.service).map_err(|error| Fault::invalid(error.to_string()))?;
     let mut request = context.derive(service, body, channel);
     if call.json == Some(false) {
         request.payload = Payload::Raw(request.raw.clone());
@@ -185,11 +229,15 @@ fn info(context: &Context) -> Answer {
 }
 
 fn text(meta: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    serde_json::to_vec(meta).map_err(|error| Fault::internal("the answer cannot be written").operator(error.to_string()))
+    serde_json::to_vec(meta).map_err(|error| {
+        Fault::internal("the answer cannot be written").operator(error.to_string())
+    })
 }
 
 fn answer_frame(id: u64, answer: Answer) -> Bytes {
-    let frame = answer.and_then(|(meta, body)| frame::encode(ToWorker::CallResult, id, &meta, &body).map_err(too_long));
+    let frame = answer.and_then(|(meta, body)| {
+        frame::encode(ToWorker::CallResult, id, &meta, &body).map_err(too_long)
+    });
     frame.unwrap_or_else(|fault| error_frame(id, &fault))
 }
 

@@ -17,7 +17,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { as_bytes: 4 << 30, nofile: 4096, fsize_bytes: 1 << 30 }
+        Self {
+            as_bytes: 4 << 30,
+            nofile: 4096,
+            fsize_bytes: 1 << 30,
+        }
     }
 }
 
@@ -55,7 +59,16 @@ impl PythonConfig {
     /// Defaults for everything but the data folder and the node's name.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, node: impl Into<String>) -> Self {
-        let allow = ["PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE"];
+        let allow = [
+            "PATH",
+            "HOME",
+            "LANG",
+            "LC_ALL",
+            "LC_CTYPE",
+            "TZ",
+            "TMPDIR",
+            "SSL_CERT_FILE",
+        ];
         Self {
             interpreter: None,
             interpreter_from_env: None,
@@ -75,6 +88,9 @@ impl PythonConfig {
     /// The environment of the zygote and its workers.
     pub(crate) fn worker_environment(&self) -> impl Iterator<Item = (&str, &str)> {
         let allowed = |name: &str| self.env_allow.iter().any(|allowed| allowed == name);
-        self.environment.iter().filter(move |(name, _)| allowed(name)).map(|(name, value)| (name.as_str(), value.as_str()))
+        self.environment
+            .iter()
+            .filter(move |(name, _)| allowed(name))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }

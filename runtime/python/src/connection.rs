@@ -22,8 +22,8 @@ use tokio::time::timeout_at;
 
 use crate::frame::{self, Frame, ToWorker};
 use crate::meta::Pong;
-pub(crate) use writer::WriterEnds;
 use writer::Writer;
+pub(crate) use writer::WriterEnds;
 
 /// Calls of services to the node that one worker may have open, as a multiple of its window.
 const CALLS_PER_SLOT: u32 = 4;
@@ -126,6 +126,7 @@ pub(crate) struct Connection {
     last_pong: AtomicU64,
     born: Instant,
     rss_bytes: AtomicU64,
+    requests: AtomicU64,
 }
 
 /// A slot of a worker's window, given back on drop unless a request took it over.
@@ -152,7 +153,12 @@ impl Slot {
 
 impl Connection {
     /// A connection and the ends its writer task works with.
-    pub(crate) fn new(name: String, stream: UnixStream, window: u32, freed: Arc<Notify>) -> (Arc<Self>, WriterEnds) {
+    pub(crate) fn new(
+        name: String,
+        stream: UnixStream,
+        window: u32,
+        freed: Arc<Notify>,
+    ) -> (Arc<Self>, WriterEnds) {
         let (writer, ends) = Writer::new();
         let calls = window.saturating_mul(CALLS_PER_SLOT);
         let connection = Self {
@@ -165,7 +171,10 @@ impl Connection {
             open: AtomicBool::new(true),
             dead: AtomicBool::new(false),
             writer,
-            calls: Gate::new(GateSettings { max_concurrency: calls, max_waiting: calls }),
+            calls: Gate::new(GateSettings {
+                max_concurrency: calls,
+                max_waiting: calls,
+            }),
             freed,
             stale: Notify::new(),
             leave: OnceLock::new(),
@@ -173,6 +182,7 @@ impl Connection {
             last_pong: AtomicU64::new(0),
             born: clock::now(),
             rss_bytes: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
         };
         (Arc::new(connection), ends)
     }
@@ -196,6 +206,11 @@ impl Connection {
     /// Resident memory in bytes as last reported.
     pub(crate) fn rss_bytes(&self) -> u64 {
         self.rss_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Requests it has served, as last reported.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// Asks for this worker to be drained and ended; the first reason counts.
@@ -222,8 +237,13 @@ impl Connection {
             return None;
         }
         let more = |count| (count < self.window).then_some(count + 1);
-        self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Slot { connection: Arc::clone(self), taken_over: false })
+        self.in_flight
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, more)
+            .ok()?;
+        Some(Slot {
+            connection: Arc::clone(self),
+            taken_over: false,
+        })
     }
 
     fn give_back(&self) {
@@ -237,15 +257,30 @@ impl Connection {
     }
 
     /// Sends a request and waits for its answer. Its slot is kept until the worker is done with it.
-    pub(crate) async fn exchange(mut slot: Slot, id: u64, frame: Bytes, scope: Arc<Scope>) -> Outcome {
+    pub(crate) async fn exchange(
+        mut slot: Slot,
+        id: u64,
+        frame: Bytes,
+        scope: Arc<Scope>,
+    ) -> Outcome {
         let connection = Arc::clone(&slot.connection);
         let deadline = scope.context.deadline();
         let (reply, answer) = oneshot::channel();
-        let entry = Pending { reply: Some(reply), scope, written: true, unwanted: None, cancelled_hard: false };
+        let entry = Pending {
+            reply: Some(reply),
+            scope,
+            written: true,
+            unwanted: None,
+            cancelled_hard: false,
+        };
         connection.pending.insert(id, entry);
         // From here on the entry owns the slot: whoever removes the entry gives the slot back.
         slot.taken_over = true;
-        let mut waiting = Waiting { connection: &connection, id, reason: Some(Unwanted::CallerGone) };
+        let mut waiting = Waiting {
+            connection: &connection,
+            id,
+            reason: Some(Unwanted::CallerGone),
+        };
         let dead = connection.dead.load(Ordering::Acquire);
         if (dead || !connection.write_request(id, frame)) && connection.remove(id).is_some() {
             waiting.reason = None;
@@ -324,21 +359,33 @@ impl Connection {
 
     /// Keeps what a PONG says.
     pub(crate) fn on_pong(&self, pong: Pong) {
-        let at = clock::now().saturating_duration_since(self.born).as_millis();
-        self.last_pong.store(u64::try_from(at).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let at = clock::now()
+            .saturating_duration_since(self.born)
+            .as_millis();
+        self.last_pong
+            .store(u64::try_from(at).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.rss_bytes.store(pong.rss_bytes, Ordering::Relaxed);
+        self.requests.store(pong.requests, Ordering::Relaxed);
     }
 
     /// Time since the worker last showed that it is alive.
     fn silence(&self) -> Duration {
         let age = clock::now().saturating_duration_since(self.born);
-        age.saturating_sub(Duration::from_millis(self.last_pong.load(Ordering::Relaxed)))
+        age.saturating_sub(Duration::from_millis(
+            self.last_pong.load(Ordering::Relaxed),
+        ))
     }
 
     /// Services and cids of the requests the worker may be running.
     pub(crate) fn running(&self) -> Vec<(ServiceName, String)> {
         let busy = self.pending.iter().filter(|entry| entry.written);
-        busy.map(|entry| (entry.scope.service.clone(), entry.scope.context.cid().to_string())).collect()
+        busy.map(|entry| {
+            (
+                entry.scope.service.clone(),
+                entry.scope.context.cid().to_string(),
+            )
+        })
+        .collect()
     }
 
     /// The worker is gone: every request at it learns so.
@@ -348,7 +395,9 @@ impl Connection {
         self.calls.close(busker_kit::Closed::Stopped);
         let ids: Vec<u64> = self.pending.iter().map(|entry| *entry.key()).collect();
         for id in ids {
-            let Some(entry) = self.remove(id) else { continue };
+            let Some(entry) = self.remove(id) else {
+                continue;
+            };
             // A dropped sender means "never written".
             if let (Some(reply), true) = (entry.reply, entry.written) {
                 drop(reply.send(Signal::Lost(Arc::clone(loss))));
@@ -371,3 +420,6 @@ impl Drop for Waiting<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

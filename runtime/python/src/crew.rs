@@ -69,7 +69,13 @@ impl Crew {
 
     /// Waits until nobody waits and no worker is busy, at most for `grace`.
     pub(crate) async fn idle(&self, grace: Duration) {
-        let busy = || self.waiting() > 0 || self.present().iter().any(|(_, worker)| worker.in_flight() > 0);
+        let busy = || {
+            self.waiting() > 0
+                || self
+                    .present()
+                    .iter()
+                    .any(|(_, worker)| worker.in_flight() > 0)
+        };
         self.until(grace, || !busy()).await;
     }
 
@@ -95,7 +101,11 @@ impl Crew {
 
     /// Workers that are there, by seat.
     pub(crate) fn present(&self) -> Vec<(usize, Arc<Connection>)> {
-        self.seats.iter().enumerate().filter_map(|(seat, place)| Some((seat, place.load_full()?))).collect()
+        self.seats
+            .iter()
+            .enumerate()
+            .filter_map(|(seat, place)| Some((seat, place.load_full()?)))
+            .collect()
     }
 
     /// A slot at the worker with the fewest requests, waiting for one until the deadline.
@@ -113,8 +123,11 @@ impl Crew {
             tokio::pin!(freed);
             freed.as_mut().enable();
             if self.closed.load(Ordering::Acquire) {
-                return Err(Fault::new(ErrorClass::Unavailable, "this version of the service has been replaced")
-                    .code("generation-retired"));
+                return Err(Fault::new(
+                    ErrorClass::Unavailable,
+                    "this version of the service has been replaced",
+                )
+                .code("generation-retired"));
             }
             if let Some(slot) = self.try_slot() {
                 return Ok(slot);
@@ -134,7 +147,11 @@ impl Crew {
 
     fn try_slot(&self) -> Option<Slot> {
         let size = self.seats.len();
-        let first = if size == 1 { 0 } else { self.turn.fetch_add(1, Ordering::Relaxed) % size };
+        let first = if size == 1 {
+            0
+        } else {
+            self.turn.fetch_add(1, Ordering::Relaxed) % size
+        };
         // A second look: the best seat may fill up between being found and being taken.
         (0..2).find_map(|_| self.best(first)?.try_reserve())
     }
@@ -144,7 +161,9 @@ impl Crew {
         let mut best: Option<(u32, &ArcSwapOption<Connection>)> = None;
         for place in after.iter().chain(before) {
             let guard = place.load();
-            let Some(connection) = guard.as_ref().filter(|connection| connection.is_open()) else { continue };
+            let Some(connection) = guard.as_ref().filter(|connection| connection.is_open()) else {
+                continue;
+            };
             let load = connection.in_flight();
             if best.is_none_or(|(least, _)| load < least) {
                 best = Some((load, place));

@@ -1,6 +1,5 @@
 //! The Python package inside the binary, and where it is unpacked.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -45,12 +44,11 @@ fn digest() -> String {
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(bytes);
     }
-    let mut text = String::new();
-    for byte in hash.finalize().iter().take(8) {
-        // Writing to a String cannot fail.
-        let _: Result<(), std::fmt::Error> = write!(text, "{byte:02x}");
-    }
-    text
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -59,9 +57,22 @@ mod tests {
 
     #[test]
     fn the_package_holds_the_zygote_and_no_tests() {
-        assert!(FILES.iter().any(|(name, _)| *name == "busker/_host/zygote.py"));
-        assert!(FILES.iter().any(|(name, _)| *name == "zato/server/service/__init__.py" || *name == "zato/server/service.py"));
-        assert!(FILES.iter().all(|(name, _)| !name.contains("__pycache__") && !name.starts_with("tests/")));
+        assert!(
+            FILES
+                .iter()
+                .any(|(name, _)| *name == "busker/_host/zygote.py")
+        );
+        assert!(
+            FILES
+                .iter()
+                .any(|(name, _)| *name == "zato/server/service/__init__.py"
+                    || *name == "zato/server/service.py")
+        );
+        assert!(
+            FILES
+                .iter()
+                .all(|(name, _)| !name.contains("__pycache__") && !name.starts_with("tests/"))
+        );
     }
 
     #[test]

@@ -98,7 +98,13 @@ pub(crate) enum FrameError {
 }
 
 /// Writes the header of a frame without meta whose body of unknown length follows; see [`close`].
-pub(crate) fn open(kind: ToWorker, id: u64, service: u32, deadline_ms: u32, capacity: usize) -> BytesMut {
+pub(crate) fn open(
+    kind: ToWorker,
+    id: u64,
+    service: u32,
+    deadline_ms: u32,
+    capacity: usize,
+) -> BytesMut {
     let mut buffer = BytesMut::with_capacity(HEADER + capacity);
     buffer.put_u32_le(0);
     buffer.put_u8(kind as u8);
@@ -127,7 +133,12 @@ pub(crate) fn close(mut buffer: BytesMut) -> Result<Bytes, FrameError> {
 ///
 /// # Errors
 /// [`FrameError::TooLong`].
-pub(crate) fn encode(kind: ToWorker, id: u64, meta: &[u8], body: &[u8]) -> Result<Bytes, FrameError> {
+pub(crate) fn encode(
+    kind: ToWorker,
+    id: u64,
+    meta: &[u8],
+    body: &[u8],
+) -> Result<Bytes, FrameError> {
     let mut buffer = open(kind, id, 0, 0, meta.len() + body.len() + 4);
     if let Ok(short) = u16::try_from(meta.len()) {
         if let Some(mut field) = buffer.get_mut(6..8) {
@@ -193,7 +204,12 @@ pub(crate) fn cut(buffer: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
     }
     let kind = FromWorker::read(code).ok_or(FrameError::UnknownType { code })?;
     let meta = rest.split_to(meta_length);
-    Ok(Some(Frame { kind, id, meta, body: rest }))
+    Ok(Some(Frame {
+        kind,
+        id,
+        meta,
+        body: rest,
+    }))
 }
 
 #[cfg(test)]

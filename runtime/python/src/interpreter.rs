@@ -30,16 +30,25 @@ pub(crate) async fn find(config: &PythonConfig) -> Result<Interpreter, Fault> {
     let Some(path) = choose(config, Path::is_file) else {
         return Err(missing("no python3 was found"));
     };
-    let version = ask_version(&path).await.map_err(|why| missing(&format!("{}: {why}", path.display())))?;
+    let version = ask_version(&path)
+        .await
+        .map_err(|why| missing(&format!("{}: {why}", path.display())))?;
     if parse(&version).is_none_or(|found| found < OLDEST) {
-        return Err(missing(&format!("{} is version {version}, and 3.8 is the oldest that works", path.display())));
+        return Err(missing(&format!(
+            "{} is version {version}, and 3.8 is the oldest that works",
+            path.display()
+        )));
     }
     Ok(Interpreter { path, version })
 }
 
 /// A named interpreter is taken even when it is not there, so that the message names it.
 fn choose(config: &PythonConfig, is_file: impl Fn(&Path) -> bool) -> Option<PathBuf> {
-    if let Some(named) = config.interpreter.as_ref().or(config.interpreter_from_env.as_ref()) {
+    if let Some(named) = config
+        .interpreter
+        .as_ref()
+        .or(config.interpreter_from_env.as_ref())
+    {
         return Some(named.clone());
     }
     let usual = PathBuf::from("/usr/bin/python3");
@@ -47,19 +56,28 @@ fn choose(config: &PythonConfig, is_file: impl Fn(&Path) -> bool) -> Option<Path
         return Some(usual);
     }
     let path = config.environment.iter().find(|(name, _)| name == "PATH")?;
-    std::env::split_paths(&path.1).map(|folder| folder.join("python3")).find(|file| is_file(file))
+    std::env::split_paths(&path.1)
+        .map(|folder| folder.join("python3"))
+        .find(|file| is_file(file))
 }
 
 /// The fault of a node without Python.
 fn missing(why: &str) -> Fault {
-    Fault::new(ErrorClass::Unavailable, format!("{why}: install python3 or set [python] interpreter in busker.toml"))
-        .retry(false)
-        .code("python-missing")
+    Fault::new(
+        ErrorClass::Unavailable,
+        format!("{why}: install python3 or set [python] interpreter in busker.toml"),
+    )
+    .retry(false)
+    .code("python-missing")
 }
 
 async fn ask_version(path: &Path) -> Result<String, String> {
     let mut command = Command::new(path);
-    command.arg("--version").env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .arg("--version")
+        .env_clear()
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let end = tokio::time::Instant::from_std(clock::now() + VERSION_TIMEOUT);
     let output = tokio::time::timeout_at(end, command.output())
         .await
@@ -67,13 +85,21 @@ async fn ask_version(path: &Path) -> Result<String, String> {
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
     let version = text.trim().strip_prefix("Python ").unwrap_or_default();
-    if version.is_empty() { Err("is not a Python interpreter".to_owned()) } else { Ok(version.to_owned()) }
+    if version.is_empty() {
+        Err("is not a Python interpreter".to_owned())
+    } else {
+        Ok(version.to_owned())
+    }
 }
 
 fn parse(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     let major = parts.next()?.parse().ok()?;
-    let minor: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
+    let minor: String = parts
+        .next()?
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
     Some((major, minor.parse().ok()?))
 }
 
@@ -111,6 +137,10 @@ mod tests {
         config.interpreter = Some("/nowhere/python3".into());
         let fault = find(&config).await.unwrap_err();
         assert_eq!(fault.code_str(), Some("python-missing"));
-        assert!(fault.message.contains("/nowhere/python3") && fault.message.contains("[python] interpreter"), "{fault}");
+        assert!(
+            fault.message.contains("/nowhere/python3")
+                && fault.message.contains("[python] interpreter"),
+            "{fault}"
+        );
     }
 }

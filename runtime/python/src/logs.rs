@@ -11,7 +11,9 @@ const MAX_TEXT: usize = 16 * 1024;
 /// Writes a LOG or OUT frame.
 pub(crate) fn write(frame: &Frame) {
     let written = match frame.kind {
-        FromWorker::Log => frame.meta().map(|meta: LogMeta| meta.records.iter().for_each(record)),
+        FromWorker::Log => frame
+            .meta()
+            .map(|meta: LogMeta| meta.records.iter().for_each(record)),
         FromWorker::Out => frame.meta().map(|meta: OutMeta| output(&meta, &frame.body)),
         FromWorker::Hello
         | FromWorker::Deployed
@@ -31,7 +33,9 @@ fn record((_, level, logger, cid, service, message): &LogRecord) {
     let service = service.as_deref().unwrap_or_default();
     let text = cut(message);
     match level.as_str() {
-        "CRITICAL" | "ERROR" | "critical" | "error" => error!(target: "service", cid, service, logger, "{text}"),
+        "CRITICAL" | "ERROR" | "critical" | "error" => {
+            error!(target: "service", cid, service, logger, "{text}")
+        }
         "WARNING" | "warning" => warn!(target: "service", cid, service, logger, "{text}"),
         "DEBUG" | "debug" => debug!(target: "service", cid, service, logger, "{text}"),
         _ => info!(target: "service", cid, service, logger, "{text}"),

@@ -4,7 +4,8 @@ use busker_model::invocation::{LocalCall, ReplyBody, Role};
 use busker_model::object::Violation;
 use busker_model::sio::SimpleIo;
 use busker_model::{
-    Delivery, ErrorClass, Exception, Fault, Origin, Reply, ServiceDefinition, ServiceLimits, ServiceName, SourceFrame,
+    Delivery, ErrorClass, Exception, Fault, Origin, Reply, ServiceDefinition, ServiceLimits,
+    ServiceName, SourceFrame,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,7 +90,10 @@ impl DeployedService {
         if self.isolate {
             return format!("isolated-{}", self.name);
         }
-        self.pool.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| DEFAULT_POOL.to_owned())
+        self.pool
+            .clone()
+            .filter(|name| !name.is_empty())
+            .unwrap_or_else(|| DEFAULT_POOL.to_owned())
     }
 
     /// What the node keeps of it.
@@ -97,7 +101,8 @@ impl DeployedService {
     /// # Errors
     /// `Invalid` for a name that no service may have.
     pub(crate) fn definition(&self, generation: u64) -> Result<ServiceDefinition, Fault> {
-        let name = ServiceName::new(&self.name).map_err(|error| Fault::invalid(error.to_string()))?;
+        let name =
+            ServiceName::new(&self.name).map_err(|error| Fault::invalid(error.to_string()))?;
         let origin = Origin::Python {
             package: self.package.unwrap_or_default(),
             file: self.file.clone().unwrap_or_default(),
@@ -106,7 +111,10 @@ impl DeployedService {
         let mut definition = ServiceDefinition::new(name, self.impl_name.clone(), origin);
         definition.doc = self.doc.clone().unwrap_or_default();
         definition.sio.clone_from(&self.sio);
-        definition.limits = ServiceLimits { timeout_ms: self.timeout_ms, max_concurrency: self.max_concurrency };
+        definition.limits = ServiceLimits {
+            timeout_ms: self.timeout_ms,
+            max_concurrency: self.max_concurrency,
+        };
         definition.delivery = self.delivery.unwrap_or_default();
         definition.idempotent = self.idempotent;
         definition.generation = generation;
@@ -145,7 +153,12 @@ pub(crate) struct ErrorObject {
 impl ErrorObject {
     /// The exception it carries.
     pub(crate) fn exception(self) -> Exception {
-        let frame = |(file, line, function, source)| SourceFrame { file, line, function, source };
+        let frame = |(file, line, function, source)| SourceFrame {
+            file,
+            line,
+            function,
+            source,
+        };
         Exception {
             kind: self.kind,
             message: self.message,
@@ -171,26 +184,43 @@ impl ErrorObject {
     /// What a service that called the node is told.
     pub(crate) fn of(fault: &Fault) -> Self {
         let detail = fault.detail.as_deref();
-        let mut object = detail.and_then(|detail| detail.exception.as_ref()).map_or_else(
-            || Self { kind: "busker.errors.ServiceError".to_owned(), ..Self::default() },
-            Self::of_exception,
-        );
+        let mut object = detail
+            .and_then(|detail| detail.exception.as_ref())
+            .map_or_else(
+                || Self {
+                    kind: "busker.errors.ServiceError".to_owned(),
+                    ..Self::default()
+                },
+                Self::of_exception,
+            );
         if object.frames.is_empty() || object.message.is_empty() {
             object.message = fault.message.to_string();
         }
         object.class = Some(fault.class);
         object.retry = fault.retry;
-        object.violations = detail.map(|detail| detail.violations.clone()).unwrap_or_default();
+        object.violations = detail
+            .map(|detail| detail.violations.clone())
+            .unwrap_or_default();
         object
     }
 
     fn of_exception(exception: &Exception) -> Self {
-        let frame = |frame: &SourceFrame| (frame.file.clone(), frame.line, frame.function.clone(), frame.source.clone());
+        let frame = |frame: &SourceFrame| {
+            (
+                frame.file.clone(),
+                frame.line,
+                frame.function.clone(),
+                frame.source.clone(),
+            )
+        };
         Self {
             kind: exception.kind.clone(),
             message: exception.message.clone(),
             frames: exception.frames.iter().map(frame).collect(),
-            cause: exception.cause.as_ref().map(|cause| Box::new(Self::of_exception(cause))),
+            cause: exception
+                .cause
+                .as_ref()
+                .map(|cause| Box::new(Self::of_exception(cause))),
             service: exception.service.clone(),
             ..Self::default()
         }
@@ -228,7 +258,10 @@ pub(crate) struct ResultMeta {
 /// [`FrameError::Meta`].
 pub(crate) fn reply(frame: Frame) -> Result<Reply, FrameError> {
     if frame.meta.is_empty() {
-        return Ok(Reply { body: ReplyBody::Json(frame.body), ..Reply::default() });
+        return Ok(Reply {
+            body: ReplyBody::Json(frame.body),
+            ..Reply::default()
+        });
     }
     let meta: ResultMeta = frame.meta()?;
     let body = match meta.kind {
@@ -236,7 +269,11 @@ pub(crate) fn reply(frame: Frame) -> Result<Reply, FrameError> {
         BodyKind::Raw => ReplyBody::Raw(frame.body),
         BodyKind::Empty => ReplyBody::Empty,
     };
-    let local = |(service, micros, ok)| LocalCall { service, micros, ok };
+    let local = |(service, micros, ok)| LocalCall {
+        service,
+        micros,
+        ok,
+    };
     Ok(Reply {
         body,
         status: meta.status,

@@ -34,12 +34,18 @@ impl Quarantine {
         let mut names: Vec<&ServiceName> = running.iter().collect();
         names.sort();
         names.dedup();
-        names.into_iter().filter(|name| self.count_one(name, now)).cloned().collect()
+        names
+            .into_iter()
+            .filter(|name| self.count_one(name, now))
+            .cloned()
+            .collect()
     }
 
     fn count_one(&self, name: &ServiceName, now: Instant) -> bool {
         let mut record = self.records.entry(name.clone()).or_default();
-        record.crashes.retain(|&at| now.saturating_duration_since(at) <= WITHIN);
+        record
+            .crashes
+            .retain(|&at| now.saturating_duration_since(at) <= WITHIN);
         record.crashes.push_back(now);
         if record.until.is_some() || record.crashes.len() < CRASHES {
             return false;
@@ -54,7 +60,11 @@ impl Quarantine {
     ///
     /// # Errors
     /// `Unavailable`, code `quarantined`.
-    pub(crate) fn check(&self, name: &ServiceName, now: impl FnOnce() -> Instant) -> Result<(), Fault> {
+    pub(crate) fn check(
+        &self,
+        name: &ServiceName,
+        now: impl FnOnce() -> Instant,
+    ) -> Result<(), Fault> {
         if self.refused.load(Ordering::Acquire) == 0 {
             return Ok(());
         }
@@ -70,8 +80,12 @@ impl Quarantine {
             self.refused.fetch_sub(1, Ordering::AcqRel);
             return Ok(());
         }
-        let seconds = u32::try_from(left.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-        let message = format!("service {name} took its workers down {CRASHES} times within a minute; it is refused for a while");
+        let seconds = u32::try_from(left.as_secs())
+            .unwrap_or(u32::MAX)
+            .saturating_add(1);
+        let message = format!(
+            "service {name} took its workers down {CRASHES} times within a minute; it is refused for a while"
+        );
         let mut fault = Fault::new(ErrorClass::Unavailable, message).code("quarantined");
         fault.detail_mut().retry_after_s = Some(seconds);
         Err(fault)
@@ -86,15 +100,27 @@ mod tests {
 
     #[test]
     fn three_crashes_within_a_minute_are_refused_for_half_a_minute() {
-        let (bad, good) = (ServiceName::new("bad").unwrap(), ServiceName::new("good").unwrap());
+        let (bad, good) = (
+            ServiceName::new("bad").unwrap(),
+            ServiceName::new("good").unwrap(),
+        );
         let book = Quarantine::default();
         let start = clock::now();
         let second = Duration::from_secs(1);
         assert!(book.count(std::slice::from_ref(&bad), start).is_empty());
-        assert!(book.count(&[bad.clone(), good.clone(), bad.clone()], start + second).is_empty());
-        assert_eq!(book.count(std::slice::from_ref(&bad), start + second * 2), vec![bad.clone()]);
+        assert!(
+            book.count(&[bad.clone(), good.clone(), bad.clone()], start + second)
+                .is_empty()
+        );
+        assert_eq!(
+            book.count(std::slice::from_ref(&bad), start + second * 2),
+            vec![bad.clone()]
+        );
         let fault = book.check(&bad, || start + second * 3).unwrap_err();
-        assert_eq!((fault.code_str(), fault.class), (Some("quarantined"), ErrorClass::Unavailable));
+        assert_eq!(
+            (fault.code_str(), fault.class),
+            (Some("quarantined"), ErrorClass::Unavailable)
+        );
         assert!(book.check(&good, || start + second * 3).is_ok());
         assert!(book.check(&bad, || start + second * 33).is_ok());
         assert_eq!(book.refused.load(Ordering::Acquire), 0);
@@ -106,7 +132,10 @@ mod tests {
         let book = Quarantine::default();
         let start = clock::now();
         for minute in 0..10 {
-            assert!(book.count(&bad, start + Duration::from_secs(61) * minute).is_empty());
+            assert!(
+                book.count(&bad, start + Duration::from_secs(61) * minute)
+                    .is_empty()
+            );
         }
     }
 }

@@ -35,7 +35,12 @@ pub(crate) struct Route {
 }
 
 impl PythonRunner {
-    pub(crate) fn new(definition: ServiceDefinition, crew: Arc<Crew>, quarantine: Arc<Quarantine>, index: u32) -> Self {
+    pub(crate) fn new(
+        definition: ServiceDefinition,
+        crew: Arc<Crew>,
+        quarantine: Arc<Quarantine>,
+        index: u32,
+    ) -> Self {
         let route = Route {
             crew,
             quarantine,
@@ -43,7 +48,10 @@ impl PythonRunner {
             name: definition.name.clone(),
             idempotent: definition.idempotent,
         };
-        Self { definition: Arc::new(definition), route }
+        Self {
+            definition: Arc::new(definition),
+            route,
+        }
     }
 }
 
@@ -61,7 +69,10 @@ impl Runner for PythonRunner {
 impl Route {
     async fn run(self, context: Context) -> Result<Reply, Fault> {
         self.quarantine.check(&self.name, clock::now)?;
-        let scope = Arc::new(Scope { context, service: self.name.clone() });
+        let scope = Arc::new(Scope {
+            context,
+            service: self.name.clone(),
+        });
         let mut reroutes = 0;
         let mut retried = false;
         loop {
@@ -80,7 +91,8 @@ impl Route {
     async fn send(&self, scope: &Arc<Scope>) -> Result<Outcome, Fault> {
         let slot = self.crew.slot(scope.context.deadline()).await?;
         let id = slot.connection().mint_id();
-        let frame = segments::encode(id, self.index, scope.context.request(), clock::now()).map_err(unsendable)?;
+        let frame = segments::encode(id, self.index, scope.context.request(), clock::now())
+            .map_err(unsendable)?;
         Ok(Connection::exchange(slot, id, frame, Arc::clone(scope)).await)
     }
 
@@ -93,18 +105,33 @@ impl Route {
     }
 
     fn nonsense(&self, error: &FrameError) -> Fault {
-        Fault::internal(format!("service {} gave an answer that cannot be read", self.name)).operator(error.to_string())
+        Fault::internal(format!(
+            "service {} gave an answer that cannot be read",
+            self.name
+        ))
+        .operator(error.to_string())
     }
 
     fn timed_out(&self) -> Fault {
-        Fault::timeout(format!("service {} did not answer in time", self.name)).code("service-timeout")
+        Fault::timeout(format!("service {} did not answer in time", self.name))
+            .code("service-timeout")
     }
 
     fn lost(&self, loss: &Loss) -> Fault {
-        let reason = if loss.reason.is_empty() { "ended" } else { &loss.reason };
-        let message = format!("the worker that ran service {} was lost: {reason}", self.name);
+        let reason = if loss.reason.is_empty() {
+            "ended"
+        } else {
+            &loss.reason
+        };
+        let message = format!(
+            "the worker that ran service {} was lost: {reason}",
+            self.name
+        );
         let operator = format!("{}: {reason}\n{}", loss.worker, loss.stderr);
-        Fault::new(ErrorClass::Unavailable, message).code("worker-lost").retry(self.idempotent).operator(operator)
+        Fault::new(ErrorClass::Unavailable, message)
+            .code("worker-lost")
+            .retry(self.idempotent)
+            .operator(operator)
     }
 }
 

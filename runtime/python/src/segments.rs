@@ -28,7 +28,12 @@ struct Extra<'a> {
 ///
 /// # Errors
 /// [`FrameError::TooLong`].
-pub(crate) fn encode(id: u64, service: u32, request: &Request, now: Instant) -> Result<Bytes, FrameError> {
+pub(crate) fn encode(
+    id: u64,
+    service: u32,
+    request: &Request,
+    now: Instant,
+) -> Result<Bytes, FrameError> {
     let (kind, payload) = match &request.payload {
         Payload::None => (0, &[][..]),
         Payload::Json(bytes) => (1, &bytes[..]),
@@ -36,8 +41,15 @@ pub(crate) fn encode(id: u64, service: u32, request: &Request, now: Instant) -> 
     };
     let same = same_bytes(payload, &request.raw);
     let input = request.input.as_deref().unwrap_or_default();
-    let room = FIXED + request.raw.len() + if same { 0 } else { payload.len() } + input.len() + HTTP_ROOM;
-    let mut out = frame::open(ToWorker::Request, id, service, deadline_ms(request.deadline, now), room);
+    let room =
+        FIXED + request.raw.len() + if same { 0 } else { payload.len() } + input.len() + HTTP_ROOM;
+    let mut out = frame::open(
+        ToWorker::Request,
+        id,
+        service,
+        deadline_ms(request.deadline, now),
+        room,
+    );
     out.put_u8(kind);
     out.put_u8(channel_code(request.channel));
     out.put_u8(format_code(request.data_format));
@@ -58,7 +70,7 @@ pub(crate) fn encode(id: u64, service: u32, request: &Request, now: Instant) -> 
 
 fn extra(request: &Request) -> Option<Extra<'_>> {
     let known = request.principal.is_some() || request.traceparent.is_some() || request.depth > 0;
-    known.then(|| Extra {
+    known.then_some(Extra {
         principal: request.principal.as_deref(),
         traceparent: request.traceparent.as_deref(),
         depth: request.depth,
@@ -148,7 +160,11 @@ mod tests {
     fn segments_come_in_the_order_of_the_protocol() {
         let now = clock::now();
         let name = ServiceName::new("a.b").unwrap();
-        let mut request = Request::json(name, Bytes::from_static(b"{}"), now + Duration::from_millis(1500));
+        let mut request = Request::json(
+            name,
+            Bytes::from_static(b"{}"),
+            now + Duration::from_millis(1500),
+        );
         request.cid = Cid::from_u128(77);
         request.raw = Bytes::from_static(b"<raw/>");
         request.input = Some(Bytes::from_static(br#"{"a":1}"#));
@@ -161,7 +177,10 @@ mod tests {
         let mut frame = encode(5, 9, &request, now).unwrap();
         assert_eq!(frame.get_u32_le() as usize, frame.len());
         frame.advance(4);
-        assert_eq!((frame.get_u64_le(), frame.get_u32_le(), frame.get_u32_le()), (5, 9, 1500));
+        assert_eq!(
+            (frame.get_u64_le(), frame.get_u32_le(), frame.get_u32_le()),
+            (5, 9, 1500)
+        );
         assert_eq!(frame.split_to(4)[..], [1, 1, 0, 0]);
         assert_eq!(frame.get_u128_le(), 77);
         assert_eq!(&take(&mut frame)[..], b"<raw/>");

@@ -46,18 +46,26 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new(stream: UnixStream) -> Self {
-        Self { stream, buffer: BytesMut::with_capacity(READ_BYTES) }
+        Self {
+            stream,
+            buffer: BytesMut::with_capacity(READ_BYTES),
+        }
     }
 
     /// Hears HELLO, checks the version and says WELCOME.
-    pub(crate) async fn greet(&mut self, welcome: &Welcome<'_>, now: Instant) -> Result<Hello, WireError> {
+    pub(crate) async fn greet(
+        &mut self,
+        welcome: &Welcome<'_>,
+        now: Instant,
+    ) -> Result<Hello, WireError> {
         let frame = self.expect(FromWorker::Hello, now + HELLO_TIMEOUT).await?;
         let hello: Hello = frame.meta()?;
         if hello.proto != PROTOCOL {
             return Err(WireError::Version(hello.proto));
         }
         let meta = serde_json::to_vec(welcome).map_err(io::Error::from)?;
-        self.send(&frame::encode(ToWorker::Welcome, 0, &meta, &[])?).await?;
+        self.send(&frame::encode(ToWorker::Welcome, 0, &meta, &[])?)
+            .await?;
         Ok(hello)
     }
 
@@ -78,9 +86,13 @@ impl Wire {
     /// The next frame of a kind. What services log while they are imported is passed on.
     async fn expect(&mut self, wanted: FromWorker, deadline: Instant) -> Result<Frame, WireError> {
         loop {
-            let frame = timeout_at(deadline.into(), self.next()).await.map_err(|_| WireError::TimedOut)??;
+            let frame = timeout_at(deadline.into(), self.next())
+                .await
+                .map_err(|_| WireError::TimedOut)??;
+            if frame.kind == wanted {
+                return Ok(frame);
+            }
             match frame.kind {
-                kind if kind == wanted => return Ok(frame),
                 FromWorker::DeployFail => return Err(WireError::Refused(Box::new(frame.meta()?))),
                 FromWorker::Log | FromWorker::Out => logs::write(&frame),
                 FromWorker::Call => self.refuse_call(&frame).await?,
@@ -102,7 +114,8 @@ impl Wire {
             ..ErrorObject::default()
         };
         let meta = serde_json::to_vec(&object).map_err(io::Error::from)?;
-        self.send(&frame::encode(ToWorker::CallError, call.id, &meta, &[])?).await
+        self.send(&frame::encode(ToWorker::CallError, call.id, &meta, &[])?)
+            .await
     }
 
     async fn next(&mut self) -> Result<Frame, WireError> {
@@ -124,8 +137,20 @@ impl Wire {
 /// The DEPLOY or VERIFY frame of a set.
 fn deploy_frame(how: ToWorker, generation: u64, files: &PackageSet) -> Result<Bytes, WireError> {
     let mut entries = Vec::with_capacity(files.len());
-    for PackageFile { package, path, bytes, is_static, .. } in files {
-        entries.push(FileEntry { path, size: bytes.len(), package: *package, is_static: *is_static });
+    for PackageFile {
+        package,
+        path,
+        bytes,
+        is_static,
+        ..
+    } in files
+    {
+        entries.push(FileEntry {
+            path,
+            size: bytes.len(),
+            package: *package,
+            is_static: *is_static,
+        });
     }
     let meta = serde_json::to_vec(&Files { files: entries }).map_err(io::Error::from)?;
     let size = files.iter().map(|file| file.bytes.len()).sum();
@@ -165,4 +190,3 @@ pub(crate) async fn write_all(stream: &UnixStream, mut bytes: &[u8]) -> io::Resu
     }
     Ok(())
 }
-

@@ -81,11 +81,26 @@ impl Plan {
 ///
 /// The backoff alone keeps restarts under the budget of 20 in a minute, so that a seat is never given up.
 pub(crate) fn worker_spec(plan: &Arc<Plan>, seat_number: usize) -> ChildSpec {
-    let backoff = Backoff { first: Duration::from_millis(20), max: Duration::from_secs(5), ..Backoff::default() };
+    let backoff = Backoff {
+        first: Duration::from_millis(20),
+        max: Duration::from_secs(5),
+        ..Backoff::default()
+    };
     let plan = Arc::clone(plan);
-    ChildSpec::actor(plan.worker_name(seat_number), "python-worker", move |seat| {
-        (WorkerActor, WorkerArgs { seat, seat_number, plan: Arc::clone(&plan) })
-    })
+    ChildSpec::actor(
+        plan.worker_name(seat_number),
+        "python-worker",
+        move |seat| {
+            (
+                WorkerActor,
+                WorkerArgs {
+                    seat,
+                    seat_number,
+                    plan: Arc::clone(&plan),
+                },
+            )
+        },
+    )
     .backoff(backoff)
     .restart(Restart::Transient)
     .shutdown(Shutdown::Graceful(Duration::from_secs(2)))

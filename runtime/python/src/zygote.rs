@@ -59,7 +59,10 @@ pub(crate) enum Condition {
     Starting,
     /// There is no usable interpreter; the fault has the remedy.
     Missing(Fault),
-    Up { interpreter: Interpreter, orders: mpsc::Sender<ForkOrder> },
+    Up {
+        interpreter: Interpreter,
+        orders: mpsc::Sender<ForkOrder>,
+    },
     Down(String),
 }
 
@@ -106,8 +109,13 @@ impl Zygote {
             Ok(orders) => orders?,
             Err(_) => return Err(self.no_worker("the process that starts workers is not up")),
         };
-        let birth = Birth { worker, pool, node: &self.config.node };
-        let (order, stream, born) = order(&birth).map_err(|error| self.no_worker(&error.to_string()))?;
+        let birth = Birth {
+            worker,
+            pool,
+            node: &self.config.node,
+        };
+        let (order, stream, born) =
+            order(&birth).map_err(|error| self.no_worker(&error.to_string()))?;
         if orders.try_send(order).is_err() {
             return Err(self.no_worker("too many workers are being started"));
         }
@@ -118,7 +126,10 @@ impl Zygote {
             Err(_) => return Err(self.no_worker("the process that starts workers did not answer")),
         };
         let process = Process::new(pid, Arc::clone(self));
-        Ok(Born { wire: Wire::new(stream), process })
+        Ok(Born {
+            wire: Wire::new(stream),
+            process,
+        })
     }
 
     async fn orders(&self) -> Result<mpsc::Sender<ForkOrder>, Fault> {
@@ -136,9 +147,12 @@ impl Zygote {
     }
 
     fn no_worker(&self, why: &str) -> Fault {
-        Fault::new(ErrorClass::Unavailable, format!("no Python worker could be started: {why}"))
-            .code("no-worker")
-            .operator(self.stderr.text())
+        Fault::new(
+            ErrorClass::Unavailable,
+            format!("no Python worker could be started: {why}"),
+        )
+        .code("no-worker")
+        .operator(self.stderr.text())
     }
 
     /// Waits until a child has ended, at most for `grace`.
@@ -158,7 +172,11 @@ impl Zygote {
     }
 }
 
-type Ordered = (ForkOrder, UnixStream, oneshot::Receiver<Result<i32, String>>);
+type Ordered = (
+    ForkOrder,
+    UnixStream,
+    oneshot::Receiver<Result<i32, String>>,
+);
 
 fn order(birth: &Birth<'_>) -> io::Result<Ordered> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
@@ -167,5 +185,13 @@ fn order(birth: &Birth<'_>) -> io::Result<Ordered> {
     let mut line = serde_json::to_vec(birth)?;
     line.push(b'\n');
     let (reply, born) = oneshot::channel();
-    Ok((ForkOrder { line, socket: theirs.into(), reply }, stream, born))
+    Ok((
+        ForkOrder {
+            line,
+            socket: theirs.into(),
+            reply,
+        },
+        stream,
+        born,
+    ))
 }

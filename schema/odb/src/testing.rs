@@ -17,11 +17,12 @@ use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
 use crate::config::OdbConfig;
+use crate::random;
 
 /// Superuser of the server.
 const USER: &str = "busker";
-/// Its password.
-const PASSWORD: &str = "only for tests";
+/// Ports tried: another process may take a free one before the server does.
+const PORTS: usize = 5;
 /// How long the server may take to answer: 300 pauses of 100 ms.
 const START: (u32, Duration) = (300, Duration::from_millis(100));
 
@@ -34,6 +35,8 @@ pub struct PostgresServer {
     folder: TempDir,
     binaries: PathBuf,
     owner: Option<User>,
+    /// Of the superuser. Random, so that what answers on the port is this server and no other.
+    password: Secret,
     port: u16,
     extra: Vec<String>,
     child: Option<Child>,
@@ -46,9 +49,7 @@ impl PostgresServer {
     /// # Errors
     /// What to install when the binaries are missing; else what the server said.
     pub async fn start() -> Outcome<Self> {
-        let mut server = Self::make()?;
-        server.run().await?;
-        Ok(server)
+        Self::make()?.run_on_a_free_port().await
     }
 
     /// As [`PostgresServer::start`], with TLS from a certificate and a key in PEM.
@@ -69,8 +70,7 @@ impl PostgresServer {
                 .extend(["-c".into(), format!("{setting}={}", path.display())]);
         }
         server.extra.extend(["-c".into(), "ssl=on".into()]);
-        server.run().await?;
-        Ok(server)
+        server.run_on_a_free_port().await
     }
 
     /// Port on 127.0.0.1.
@@ -97,7 +97,7 @@ impl PostgresServer {
             "postgresql://{USER}@localhost:{}/{database}?{parameters}",
             self.port
         );
-        OdbConfig::postgres(url, Some(Secret::new(PASSWORD)))
+        OdbConfig::postgres(url, Some(self.password.clone()))
     }
 
     /// Runs SQL in a database, outside of any pool; answers what `psql` prints.
@@ -162,6 +162,7 @@ impl PostgresServer {
                 .map_err(|error| error.to_string())?
                 .is_some()
             {
+                self.child = None;
                 break;
             }
             tokio::time::sleep(START.1).await;
@@ -173,6 +174,18 @@ impl PostgresServer {
         ))
     }
 
+    async fn run_on_a_free_port(mut self) -> Outcome<Self> {
+        let mut outcome = Err("no port was tried".to_owned());
+        for _ in 0..PORTS {
+            self.port = free_port()?;
+            outcome = self.run().await;
+            if outcome.is_ok() || self.child.is_some() {
+                break;
+            }
+        }
+        outcome.map(|()| self)
+    }
+
     fn make() -> Outcome<Self> {
         let folder = tempfile::Builder::new()
             .prefix("busker-pg-")
@@ -181,14 +194,15 @@ impl PostgresServer {
         let server = Self {
             binaries: find_binaries()?,
             owner: unprivileged_owner()?,
-            port: free_port()?,
+            password: Secret::new(random::hex::<16>().map_err(|error| error.to_string())?),
+            port: 0,
             extra: Vec::new(),
             child: None,
             databases: AtomicU32::new(0),
             folder,
         };
         let password = server.folder.path().join("password");
-        write_private(&password, PASSWORD)?;
+        write_private(&password, server.password.expose())?;
         server.give_away(&password)?;
         server.give_away(server.folder.path())?;
         let mut command = server.as_owner("initdb");
@@ -216,7 +230,7 @@ impl PostgresServer {
             .host("127.0.0.1")
             .port(self.port)
             .user(USER)
-            .password(PASSWORD)
+            .password(self.password.expose())
             .dbname("postgres")
             .connect_timeout(START.1);
         config.connect(NoTls).await.is_ok()
@@ -228,7 +242,7 @@ impl PostgresServer {
         command
             .args(["-h", "127.0.0.1", "-U", USER, "-p"])
             .arg(self.port.to_string())
-            .env("PGPASSWORD", PASSWORD);
+            .env("PGPASSWORD", self.password.expose());
         command
     }
 

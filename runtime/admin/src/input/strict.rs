@@ -18,7 +18,7 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
         return Ok(Map::new());
     }
     let Strict(value) = serde_json::from_slice(bytes)
-        .map_err(|error| Fault::invalid(format!("body: not valid JSON: {error}")))?;
+        .map_err(|error| Fault::invalid(format!("body: cannot be read as JSON: {error}")))?;
     match value {
         Value::Object(fields) => Ok(fields),
         Value::Null => Ok(Map::new()),

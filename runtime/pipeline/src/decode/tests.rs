@@ -105,6 +105,222 @@ fn a_charset_of_the_declaration_or_header_is_honoured() {
     assert!(wrong.unwrap_err().message.contains("not valid UTF-8"));
 }
 
+fn read_xml(body: &[u8], content_type: Option<&str>) -> Result<Payload, Fault> {
+    let body = Bytes::copy_from_slice(body);
+    decode(DataFormat::Xml, Transport::PlainHttp, &body, content_type).map(|d| d.payload)
+}
+
+#[test]
+fn encodings_of_the_wild_are_read() {
+    let utf_16 = |text: &str, little: bool| -> Vec<u8> {
+        let bytes = |unit: u16| {
+            if little {
+                unit.to_le_bytes()
+            } else {
+                unit.to_be_bytes()
+            }
+        };
+        text.encode_utf16().flat_map(bytes).collect()
+    };
+    let want = Payload::Json("{\"b\":\"\u{e9}\"}".into());
+    let text = "<a><b>\u{e9}</b></a>";
+    let declared = "<?xml version=\"1.0\" encoding=\"UTF-16\"?><a><b>\u{e9}</b></a>";
+    let rows: [(Vec<u8>, Option<&str>); 8] = [
+        (text.into(), None),
+        (format!("\u{feff}{text}").into(), None),
+        (
+            format!("\u{feff}{text}").into(),
+            Some("text/xml; charset=iso-8859-1"),
+        ),
+        (declared.into(), None),
+        (utf_16(&format!("\u{feff}{declared}"), true), None),
+        (utf_16(declared, false), None),
+        (
+            utf_16(text, true),
+            Some("text/xml; Charset=\"utf-16le\"; x=y"),
+        ),
+        (
+            b"<a><b>\xe9</b></a>".to_vec(),
+            Some("application/xml;charset=Windows-1252"),
+        ),
+    ];
+    for (bytes, content_type) in rows {
+        assert_eq!(read_xml(&bytes, content_type).unwrap(), want, "{bytes:?}");
+    }
+    let unknown = read_xml(b"<a/>", Some("text/xml; charset=ebcdic-x")).unwrap_err();
+    assert!(unknown.message.contains("unknown charset"), "{unknown}");
+}
+
+#[test]
+fn elements_become_fields_by_one_rule() {
+    for (xml, want) in [
+        ("<a/>", r#""""#),
+        ("<a> x </a>", r#"" x ""#),
+        ("<a><b/><c> </c></a>", r#"{"b":"","c":" "}"#),
+        (
+            "<a><b>1</b><c/><b>2</b><b>3</b></a>",
+            r#"{"b":["1","2","3"],"c":""}"#,
+        ),
+        ("<a x='1'>t</a>", r##"{"@x":"1","#text":"t"}"##),
+        ("<a x='1'/>", r#"{"@x":"1"}"#),
+        ("<a>t<b/>u</a>", r##"{"b":"","#text":"tu"}"##),
+        ("<a>x<!-- c -->y<![CDATA[<z>]]>&amp;</a>", r#""xy<z>&""#),
+        ("<n:a xmlns:n='urn:x'><n:b>1</n:b></n:a>", r#"{"b":"1"}"#),
+        (
+            "<a xmlns:i='http://www.w3.org/2001/XMLSchema-instance'><b i:nil='true'/><c i:type='s'>1</c></a>",
+            r#"{"b":null,"c":"1"}"#,
+        ),
+    ] {
+        assert_eq!(
+            read(DataFormat::Xml, Transport::PlainHttp, xml).unwrap(),
+            want,
+            "{xml}"
+        );
+    }
+}
+
+#[test]
+fn hostile_xml_is_refused_quickly() {
+    let laughs = "<!DOCTYPE a [<!ENTITY b 'ha'><!ENTITY c '&b;&b;'>]><a>&c;</a>";
+    let external = "<!DOCTYPE a SYSTEM 'file:///etc/passwd'><a/>";
+    let attributes: String = (0..50_000).map(|n| format!(" a{n}='1'")).collect();
+    let attributes = format!("<a{attributes}/>");
+    let nodes = format!("<a>{}</a>", "<b/>".repeat(100_001));
+    let mut names = String::new();
+    for level in 0..5 {
+        let declared: String = (0..60)
+            .map(|n| format!(" xmlns:n{level}_{n}='u'"))
+            .collect();
+        names.push_str(&format!("<a{declared}>"));
+    }
+    names.push_str(&"</a>".repeat(5));
+    for (xml, reason) in [
+        (laughs, "DOCTYPE"),
+        (external, "DOCTYPE"),
+        (attributes.as_str(), "attributes"),
+        (nodes.as_str(), "not well-formed XML: nodes limit"),
+        (names.as_str(), "namespaces"),
+        ("<a>&unknown;</a>", "not well-formed"),
+        ("<a b='1' b='2'/>", "not well-formed"),
+        ("<a>\u{1}</a>", "not well-formed"),
+        ("<a/><b/>", "not well-formed"),
+        ("<n:a/>", "not well-formed"),
+        ("text", "not well-formed"),
+    ] {
+        let fault = read(DataFormat::Xml, Transport::PlainHttp, xml).unwrap_err();
+        let head: String = xml.chars().take(40).collect();
+        assert!(fault.message.contains(reason), "{head}: {fault}");
+    }
+}
+
+#[test]
+fn json_passes_as_the_bytes_it_came_in() {
+    let raw = Bytes::from_static(b"\xef\xbb\xbf {\"a\":1.10,\"a\":\"[[\"} \n");
+    let decoded = decode(DataFormat::Json, Transport::PlainHttp, &raw, None).unwrap();
+    let Payload::Json(text) = decoded.payload else {
+        panic!("no JSON");
+    };
+    assert_eq!(text, r#"{"a":1.10,"a":"[["}"#);
+    assert_eq!(text.as_ptr(), raw[4..].as_ptr());
+    let deep_text = format!("[\"{}\"]", "[".repeat(500));
+    assert!(read(DataFormat::Json, Transport::PlainHttp, &deep_text).is_ok());
+    let bad = decode(
+        DataFormat::Json,
+        Transport::PlainHttp,
+        &Bytes::from_static(b"{\"\xff\":1}"),
+        None,
+    );
+    assert_eq!(&*bad.unwrap_err().message, "body: not UTF-8 at byte 2");
+    for (format, body) in [
+        (DataFormat::Json, " \n"),
+        (DataFormat::Xml, ""),
+        (DataFormat::Form, ""),
+        (DataFormat::Raw, ""),
+    ] {
+        assert_eq!(read(format, Transport::PlainHttp, body).unwrap(), "");
+    }
+}
+
+fn soap_of(version: SoapVersion, inside: &str) -> String {
+    let namespace = version.namespace();
+    format!("<e:Envelope xmlns:e='{namespace}'>{inside}</e:Envelope>")
+}
+
+#[test]
+fn soap_bodies_of_both_versions_are_read() {
+    for version in [SoapVersion::V11, SoapVersion::V12] {
+        for (inside, want) in [
+            ("<e:Body/>", ""),
+            ("<e:Body><q><s>1</s></q></e:Body>", r#"{"s":"1"}"#),
+            (
+                "<e:Header><h>1</h></e:Header><e:Body> <a>1</a> <b>2</b> </e:Body>",
+                r#"["1","2"]"#,
+            ),
+            (
+                "<e:Header><h e:mustUnderstand='0'/></e:Header><e:Body/>",
+                "",
+            ),
+            (
+                "<e:Header><h e:mustUnderstand='1' e:actor='urn:x' e:role='urn:x'/></e:Header><e:Body/>",
+                "",
+            ),
+        ] {
+            let text = soap_of(version, inside);
+            let body = Bytes::from(text.clone());
+            let decoded = decode(DataFormat::Xml, Transport::Soap, &body, None).unwrap();
+            assert_eq!(decoded.soap, Some(version));
+            assert_eq!(
+                read(DataFormat::Xml, Transport::Soap, &text).unwrap(),
+                want,
+                "{inside}"
+            );
+        }
+        let must = soap_of(
+            version,
+            "<e:Header><h e:mustUnderstand='1'/></e:Header><e:Body/>",
+        );
+        let fault = read(DataFormat::Xml, Transport::Soap, &must).unwrap_err();
+        assert_eq!(fault.code_str(), Some("must-understand"));
+        assert_eq!(SoapVersion::guess(must.as_bytes(), None), version);
+        let none = read(
+            DataFormat::Xml,
+            Transport::Soap,
+            &soap_of(version, "<Body/>"),
+        )
+        .unwrap_err();
+        assert_eq!(
+            &*none.message,
+            "Client did not send the [/soapenv:Envelope/soapenv:Body] element"
+        );
+    }
+    assert!(
+        read(DataFormat::Xml, Transport::Soap, " ")
+            .unwrap_err()
+            .message
+            .contains("Body] element")
+    );
+    let alien = read(
+        DataFormat::Xml,
+        Transport::Soap,
+        "<Envelope xmlns='urn:x'/>",
+    )
+    .unwrap_err();
+    assert_eq!(alien.code_str(), Some("version-mismatch"));
+    assert_eq!(
+        SoapVersion::guess(b"", Some("application/soap+xml")),
+        SoapVersion::V12
+    );
+}
+
+#[test]
+fn a_form_that_is_no_form_is_refused() {
+    let many = "a=1&".repeat(1_001);
+    for body in ["a=%ff", many.as_str()] {
+        let fault = read(DataFormat::Form, Transport::PlainHttp, body).unwrap_err();
+        assert_eq!(fault.class, ErrorClass::Invalid);
+    }
+}
+
 #[test]
 fn a_repeated_form_field_is_a_list() {
     let form = read(DataFormat::Form, Transport::PlainHttp, "a=1&b=x+y&a=2").unwrap();

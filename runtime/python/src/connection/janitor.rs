@@ -35,7 +35,11 @@ impl Connection {
             self.stale.notified().await;
             while let Some(left) = self.sweep() {
                 if let Some(why) = too_many(left, &crew) {
-                    return self.ask_to_leave(Leave { why, grace: ZOMBIE_GRACE, replace: true });
+                    return self.ask_to_leave(Leave {
+                        why,
+                        grace: ZOMBIE_GRACE,
+                        replace: true,
+                    });
                 }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -46,11 +50,19 @@ impl Connection {
     fn sweep(&self) -> Option<Left> {
         let now = clock::now();
         let mut due = Vec::new();
-        let mut left = Left { count: 0, oldest: Duration::ZERO };
+        let mut left = Left {
+            count: 0,
+            oldest: Duration::ZERO,
+        };
         for mut entry in self.pending.iter_mut() {
-            let Some((reason, since)) = entry.unwanted else { continue };
+            let Some((reason, since)) = entry.unwanted else {
+                continue;
+            };
             let age = now.saturating_duration_since(since);
-            left = Left { count: left.count + 1, oldest: left.oldest.max(age) };
+            left = Left {
+                count: left.count + 1,
+                oldest: left.oldest.max(age),
+            };
             if !entry.cancelled_hard && age >= HARD_AFTER {
                 entry.cancelled_hard = true;
                 due.push((*entry.key(), reason));
@@ -70,11 +82,22 @@ impl Connection {
             let silent = self.silence();
             if silent > HUNG_AFTER {
                 let why = format!("no sign of life for {} s", silent.as_secs());
-                return self.ask_to_leave(Leave { why, grace: ZOMBIE_GRACE, replace: true });
+                return self.ask_to_leave(Leave {
+                    why,
+                    grace: ZOMBIE_GRACE,
+                    replace: true,
+                });
             }
             if self.rss_bytes() > rss_soft_bytes {
-                let why = format!("uses {} MiB of memory, more than the soft limit", self.rss_bytes() >> 20);
-                return self.ask_to_leave(Leave { why, grace: HOG_GRACE, replace: true });
+                let why = format!(
+                    "uses {} MiB of memory, more than the soft limit",
+                    self.rss_bytes() >> 20
+                );
+                return self.ask_to_leave(Leave {
+                    why,
+                    grace: HOG_GRACE,
+                    replace: true,
+                });
             }
         }
     }
@@ -92,6 +115,10 @@ fn too_many(left: Left, crew: &Crew) -> Option<String> {
         return Some(format!("{} cancelled requests still run", left.count));
     }
     let needed = crew.waiting() > 0;
-    (left.oldest > ZOMBIE_AGE && needed)
-        .then(|| format!("a cancelled request still runs after {} s", left.oldest.as_secs()))
+    (left.oldest > ZOMBIE_AGE && needed).then(|| {
+        format!(
+            "a cancelled request still runs after {} s",
+            left.oldest.as_secs()
+        )
+    })
 }

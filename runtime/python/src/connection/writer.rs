@@ -42,16 +42,38 @@ impl Writer {
     pub(super) fn new() -> (Self, WriterEnds) {
         let (queue, queued) = mpsc::channel(QUEUE_FRAMES);
         let (rest, rests) = mpsc::channel(1);
-        (Self { turn: Semaphore::new(1), queue, rest }, WriterEnds { queue: queued, rest: rests })
+        (
+            Self {
+                turn: Semaphore::new(1),
+                queue,
+                rest,
+            },
+            WriterEnds {
+                queue: queued,
+                rest: rests,
+            },
+        )
     }
 
     pub(super) fn try_queue(&self, frame: Bytes) -> bool {
-        self.queue.try_send(Queued { request: None, frame }).is_ok()
+        self.queue
+            .try_send(Queued {
+                request: None,
+                frame,
+            })
+            .is_ok()
     }
 
     pub(super) async fn queue(&self, frame: Bytes) {
         // A closed queue means a dead worker, which needs no answer.
-        drop(self.queue.send(Queued { request: None, frame }).await);
+        drop(
+            self.queue
+                .send(Queued {
+                    request: None,
+                    frame,
+                })
+                .await,
+        );
     }
 }
 
@@ -81,7 +103,13 @@ impl Connection {
 
     fn queue_request(&self, id: u64, frame: Bytes) -> bool {
         self.mark_written(id, false);
-        self.writer.queue.try_send(Queued { request: Some(id), frame }).is_ok()
+        self.writer
+            .queue
+            .try_send(Queued {
+                request: Some(id),
+                frame,
+            })
+            .is_ok()
     }
 
     fn mark_written(&self, id: u64, written: bool) {
@@ -128,7 +156,11 @@ impl Connection {
                 self.mark_written(id, true);
             }
             batch.extend_from_slice(&queued.frame);
-            next = if batch.len() < BATCH_BYTES { ends.queue.try_recv().ok() } else { None };
+            next = if batch.len() < BATCH_BYTES {
+                ends.queue.try_recv().ok()
+            } else {
+                None
+            };
         }
     }
 }

@@ -39,7 +39,10 @@ fn meta_over_64_kib_travels_in_the_body() {
 #[test]
 fn frames_over_the_limit_are_refused_on_both_sides() {
     let body = vec![0; MAX_FRAME_BYTES];
-    assert!(matches!(encode(ToWorker::Request, 1, b"", &body), Err(FrameError::TooLong { .. })));
+    assert!(matches!(
+        encode(ToWorker::Request, 1, b"", &body),
+        Err(FrameError::TooLong { .. })
+    ));
     let mut buffer = BytesMut::from(&u32::MAX.to_le_bytes()[..]);
     assert!(matches!(cut(&mut buffer), Err(FrameError::TooLong { .. })));
 }
@@ -50,7 +53,13 @@ fn lies_about_lengths_are_errors() {
     assert!(matches!(cut(&mut short), Err(FrameError::TooShort { .. })));
     let mut bytes = from_worker(67, 1, b"{}", b"");
     bytes[6] = 200;
-    assert!(matches!(cut(&mut BytesMut::from(&bytes[..])), Err(FrameError::TooShort { .. })));
+    assert!(matches!(
+        cut(&mut BytesMut::from(&bytes[..])),
+        Err(FrameError::TooShort { .. })
+    ));
     let strange = from_worker(99, 1, b"", b"");
-    assert!(matches!(cut(&mut BytesMut::from(&strange[..])), Err(FrameError::UnknownType { code: 99 })));
+    assert!(matches!(
+        cut(&mut BytesMut::from(&strange[..])),
+        Err(FrameError::UnknownType { code: 99 })
+    ));
 }

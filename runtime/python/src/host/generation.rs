@@ -45,11 +45,18 @@ pub(super) struct Generation {
 
 impl Generation {
     pub(super) fn new(number: u64) -> Self {
-        Self { number, parts: Vec::new() }
+        Self {
+            number,
+            parts: Vec::new(),
+        }
     }
 
     /// Starts all workers, of `default` first: only they can say which other pools there are.
-    pub(super) async fn load(&mut self, host: &Host, files: PackageSet) -> Result<Vec<Arc<dyn Runner>>, Rejected> {
+    pub(super) async fn load(
+        &mut self,
+        host: &Host,
+        files: PackageSet,
+    ) -> Result<Vec<Arc<dyn Runner>>, Rejected> {
         let workers = host.zygote.config.workers;
         let deployed = self.add(host, DEFAULT_POOL, workers, &files).await?;
         let definitions = definitions(&deployed, self.number, &files)?;
@@ -60,13 +67,26 @@ impl Generation {
             }
             let same = self.add(host, &pool, size, &files).await?;
             if same.services != deployed.services {
-                return Err(rejection::of_worker(crate::worker::NotReady::Differs, &files, ""));
+                return Err(rejection::of_worker(
+                    crate::worker::NotReady::Differs,
+                    &files,
+                    "",
+                ));
             }
         }
         let mut runners: Vec<Arc<dyn Runner>> = Vec::with_capacity(definitions.len());
-        for (index, (definition, service)) in (0_u32..).zip(definitions.into_iter().zip(&deployed.services)) {
-            let Some(crew) = self.crew(&service.pool_name()) else { continue };
-            runners.push(Arc::new(PythonRunner::new(definition, crew, Arc::clone(&host.quarantine), index)));
+        for (index, (definition, service)) in
+            (0_u32..).zip(definitions.into_iter().zip(&deployed.services))
+        {
+            let Some(crew) = self.crew(&service.pool_name()) else {
+                continue;
+            };
+            runners.push(Arc::new(PythonRunner::new(
+                definition,
+                crew,
+                Arc::clone(&host.quarantine),
+                index,
+            )));
         }
         Ok(runners)
     }
@@ -77,7 +97,13 @@ impl Generation {
     }
 
     /// Starts the workers of one pool and waits until all of them have the packages.
-    async fn add(&mut self, host: &Host, pool: &str, size: usize, files: &PackageSet) -> Result<Deployed, Rejected> {
+    async fn add(
+        &mut self,
+        host: &Host,
+        pool: &str,
+        size: usize,
+        files: &PackageSet,
+    ) -> Result<Deployed, Rejected> {
         let supervisor = host.pool(pool).await.map_err(rejection::of_node)?;
         let crew = Crew::new(size);
         let size = crew.size();
@@ -95,11 +121,16 @@ impl Generation {
             retired: AtomicBool::new(false),
             news,
         });
-        self.parts.push(Part { supervisor: supervisor.clone(), plan: Arc::clone(&plan) });
+        self.parts.push(Part {
+            supervisor: supervisor.clone(),
+            plan: Arc::clone(&plan),
+        });
         let specs = (0..size).map(|seat| worker_spec(&plan, seat)).collect();
         for started in supervisor.start_children(specs).await {
             started.map_err(|error| {
-                rejection::of_node(Fault::internal("a worker could not be started").operator(error.to_string()))
+                rejection::of_node(
+                    Fault::internal("a worker could not be started").operator(error.to_string()),
+                )
             })?;
         }
         let deadline = clock::now() + DEPLOY_TIMEOUT + START_EXTRA;
@@ -107,7 +138,9 @@ impl Generation {
         for _ in 0..size {
             match timeout_at(deadline.into(), heard.recv()).await {
                 Ok(Some(Ok(deployed))) => ready = Some(deployed),
-                Ok(Some(Err(why))) => return Err(rejection::of_worker(why, files, &host.zygote.stderr.text())),
+                Ok(Some(Err(why))) => {
+                    return Err(rejection::of_worker(why, files, &host.zygote.stderr.text()));
+                }
                 Ok(None) | Err(_) => {
                     let fault = Fault::timeout("the workers did not become ready in time");
                     return Err(rejection::of_node(fault));
@@ -130,12 +163,18 @@ impl Generation {
             part.plan.crew.close();
             for (_, worker) in part.plan.crew.present() {
                 let why = "its generation is retired".to_owned();
-                worker.ask_to_leave(Leave { why, grace: LEAVE_GRACE, replace: false });
+                worker.ask_to_leave(Leave {
+                    why,
+                    grace: LEAVE_GRACE,
+                    replace: false,
+                });
             }
         }
         for part in &self.parts {
             part.plan.crew.empty(GONE_GRACE).await;
-            let names = (0..part.plan.crew.size()).map(|seat| part.plan.worker_name(seat)).collect();
+            let names = (0..part.plan.crew.size())
+                .map(|seat| part.plan.worker_name(seat))
+                .collect();
             part.supervisor.stop_children(names).await;
         }
     }
@@ -153,6 +192,7 @@ impl Generation {
                     "scheduler": scheduler,
                     "in_flight": worker.in_flight(),
                     "rss_bytes": worker.rss_bytes(),
+                    "requests": worker.requests(),
                 }));
             }
         }
@@ -163,7 +203,9 @@ impl Generation {
 /// Pools beside `default` and their sizes. An isolated service gets one worker to itself.
 fn other_pools(services: &[DeployedService], workers: usize) -> BTreeSet<(String, usize)> {
     let size = |service: &DeployedService| if service.isolate { 1 } else { workers };
-    let pools = services.iter().map(|service| (service.pool_name(), size(service)));
+    let pools = services
+        .iter()
+        .map(|service| (service.pool_name(), size(service)));
     pools.filter(|(name, _)| name != DEFAULT_POOL).collect()
 }
 
@@ -176,10 +218,19 @@ pub(super) fn definitions(
     let mut definitions: Vec<ServiceDefinition> = Vec::with_capacity(deployed.services.len());
     for service in &deployed.services {
         let file = service.file.as_deref();
-        let definition = service.definition(generation).map_err(|fault| rejection::of_file(file, files, fault))?;
-        if definitions.iter().any(|known| known.name == definition.name) {
+        let definition = service
+            .definition(generation)
+            .map_err(|fault| rejection::of_file(file, files, fault))?;
+        if definitions
+            .iter()
+            .any(|known| known.name == definition.name)
+        {
             let message = format!("two files define the service {}", definition.name);
-            return Err(rejection::of_file(file, files, Fault::new(ErrorClass::Conflict, message)));
+            return Err(rejection::of_file(
+                file,
+                files,
+                Fault::new(ErrorClass::Conflict, message),
+            ));
         }
         definitions.push(definition);
     }

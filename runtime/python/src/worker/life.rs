@@ -22,6 +22,8 @@ use crate::zygote::{Process, Zygote};
 pub(crate) const DEPLOY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time to learn how a process ended after its socket closed.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
+/// Time a process has to leave at once, its last log records written.
+const QUIT_GRACE: Duration = Duration::from_millis(100);
 /// Time a process has to close its socket after SIGKILL.
 const KILL_GRACE: Duration = Duration::from_secs(2);
 /// Requests named in the report of a crash.
@@ -48,7 +50,11 @@ pub(super) async fn live(args: &WorkerArgs) -> Ending {
         Ok(deployed) => deployed,
         Err(error) => return not_ready(plan, error, &process).await,
     };
-    let names: Vec<String> = deployed.services.iter().map(|service| service.name.clone()).collect();
+    let names: Vec<String> = deployed
+        .services
+        .iter()
+        .map(|service| service.name.clone())
+        .collect();
     if plan.services.get_or_init(|| names.clone()) != &names {
         plan.tell(Err(NotReady::Differs));
         return Ending::Crashed(Crash::new("the same files gave different services"));
@@ -59,12 +65,31 @@ pub(super) async fn live(args: &WorkerArgs) -> Ending {
 async fn make_ready(plan: &Plan, name: &str, wire: &mut Wire) -> Result<Deployed, WireError> {
     let now = clock::now();
     let hello = greet(&plan.zygote, wire, &plan.pool, name).await?;
+    let Hello {
+        pid,
+        python,
+        executable,
+        scheduler,
+        ..
+    } = &hello;
+    tracing::debug!(pool = %plan.pool, name, pid, python, executable, scheduler, "a worker is up");
     drop(plan.hello.set(hello));
-    wire.deploy(ToWorker::Deploy, plan.generation, &plan.files, now + DEPLOY_TIMEOUT).await
+    wire.deploy(
+        ToWorker::Deploy,
+        plan.generation,
+        &plan.files,
+        now + DEPLOY_TIMEOUT,
+    )
+    .await
 }
 
 /// Greets a new process in the words of the configuration.
-pub(crate) async fn greet(zygote: &Zygote, wire: &mut Wire, pool: &str, worker: &str) -> Result<Hello, WireError> {
+pub(crate) async fn greet(
+    zygote: &Zygote,
+    wire: &mut Wire,
+    pool: &str,
+    worker: &str,
+) -> Result<Hello, WireError> {
     let config = &zygote.config;
     let welcome = Welcome {
         window: config.window,
@@ -85,7 +110,8 @@ async fn not_ready(plan: &Plan, error: WireError, process: &Process) -> Ending {
         return Ending::Refused;
     }
     let how = how_it_ended(&plan.zygote, process).await;
-    let crash = Crash::new(format!("the worker did not become ready: {error}; {how}")).backtrace(plan.zygote.stderr.text());
+    let crash = Crash::new(format!("the worker did not become ready: {error}; {how}"))
+        .backtrace(plan.zygote.stderr.text());
     plan.tell(Err(NotReady::Wire(error, how)));
     Ending::Crashed(crash)
 }
@@ -93,7 +119,10 @@ async fn not_ready(plan: &Plan, error: WireError, process: &Process) -> Ending {
 /// How a process ended whose socket is closed.
 pub(crate) async fn how_it_ended(zygote: &Zygote, process: &Process) -> String {
     let exit = zygote.exit_of(process.pid(), EXIT_GRACE).await;
-    exit.map_or_else(|| "the process still runs".to_owned(), |exit| exit.to_string())
+    exit.map_or_else(
+        || "the process still runs".to_owned(),
+        |exit| exit.to_string(),
+    )
 }
 
 async fn serve(args: &WorkerArgs, wire: Wire, process: &Process, deployed: Deployed) -> Ending {
@@ -103,8 +132,14 @@ async fn serve(args: &WorkerArgs, wire: Wire, process: &Process, deployed: Deplo
     let (connection, ends) = Connection::new(path, wire.stream, config.window, plan.crew.freed());
     let _tasks = [
         Pump::spawn("python writer", Arc::clone(&connection).write_queued(ends)),
-        Pump::spawn("python janitor", Arc::clone(&connection).keep_clean(Arc::clone(&plan.crew))),
-        Pump::spawn("python health", Arc::clone(&connection).keep_watch(config.rss_soft_bytes)),
+        Pump::spawn(
+            "python janitor",
+            Arc::clone(&connection).keep_clean(Arc::clone(&plan.crew)),
+        ),
+        Pump::spawn(
+            "python health",
+            Arc::clone(&connection).keep_watch(config.rss_soft_bytes),
+        ),
     ];
     args.seat.state(ActorState::Running, None);
     plan.crew.join(args.seat_number, Arc::clone(&connection));
@@ -122,7 +157,12 @@ enum End {
     Asked { leave: Leave, killed: bool },
 }
 
-async fn until_the_end(args: &WorkerArgs, connection: &Arc<Connection>, buffer: BytesMut, process: &Process) -> End {
+async fn until_the_end(
+    args: &WorkerArgs,
+    connection: &Arc<Connection>,
+    buffer: BytesMut,
+    process: &Process,
+) -> End {
     let reading = read_frames(connection, &args.plan, buffer);
     tokio::pin!(reading);
     let leave = tokio::select! {
@@ -135,6 +175,11 @@ async fn until_the_end(args: &WorkerArgs, connection: &Arc<Connection>, buffer: 
     let end = clock::now() + leave.grace;
     let killed = timeout_at(end.into(), &mut reading).await.is_err();
     if killed {
+        connection.command(ToWorker::Quit);
+        let end = clock::now() + QUIT_GRACE;
+        if timeout_at(end.into(), &mut reading).await.is_ok() {
+            return End::Asked { leave, killed };
+        }
         process.kill();
         // What it still had to say is of no use, but its requests must learn that it is gone only when it is.
         drop(timeout_at((clock::now() + KILL_GRACE).into(), &mut reading).await);
@@ -177,44 +222,73 @@ fn take(connection: &Arc<Connection>, plan: &Plan, frame: Frame) -> Result<(), S
     Ok(())
 }
 
-/// Tells every request at it, counts the crash and says how the actor ends.
-async fn finish(args: &WorkerArgs, connection: &Arc<Connection>, process: &Process, end: End) -> Ending {
+/// Counts a crash, tells every request at it, and says how the actor ends.
+async fn finish(
+    args: &WorkerArgs,
+    connection: &Arc<Connection>,
+    process: &Process,
+    end: End,
+) -> Ending {
     let plan = &args.plan;
     connection.shut();
     let running = connection.running();
-    let (why, asked) = match end {
-        End::Asked { leave: Leave { replace: false, .. }, .. } => (String::new(), true),
-        End::Asked { leave, killed } => {
-            let how = if killed { "killed" } else { "ended" };
-            (format!("{how} because it {}", leave.why), false)
-        }
-        End::Unasked(why) => (why, plan.is_retired()),
+    let retired = match &end {
+        End::Asked { leave, .. } => !leave.replace,
+        End::Unasked(_) => plan.is_retired(),
     };
-    let how = how_it_ended(&plan.zygote, process).await;
-    let reason = if why.is_empty() { how } else { format!("{why}; {how}") };
+    let reason = reason_of(end, how_it_ended(&plan.zygote, process).await);
     let stderr = plan.zygote.stderr.text();
-    let loss = Loss { worker: connection.name.clone(), reason: reason.clone(), stderr: stderr.clone() };
-    connection.end(&Arc::new(loss));
-    if asked {
+    if !retired {
+        // Before its callers know, or their next call would come too early to be refused.
+        count_crash(args, &running);
+    }
+    connection.end(&Arc::new(Loss {
+        worker: connection.name.clone(),
+        reason: reason.clone(),
+        stderr: stderr.clone(),
+    }));
+    if retired {
         return Ending::Retired;
     }
-    count_crash(args, &running);
-    Ending::Crashed(Crash::new(format!("the worker process {reason}")).backtrace(stderr).cause(in_flight(&running)))
+    let crash = Crash::new(format!("the worker process ended: {reason}"));
+    Ending::Crashed(crash.backtrace(stderr).cause(in_flight(&running)))
+}
+
+fn reason_of(end: End, how: String) -> String {
+    match end {
+        End::Unasked(why) if why.is_empty() => how,
+        End::Unasked(why) => format!("{why}; {how}"),
+        End::Asked {
+            leave,
+            killed: true,
+        } => format!("{how}, because it was to go ({}) and did not", leave.why),
+        End::Asked {
+            leave,
+            killed: false,
+        } => format!("{how}, as asked ({})", leave.why),
+    }
 }
 
 fn in_flight(running: &[(ServiceName, String)]) -> String {
     if running.is_empty() {
         return "no request was in flight".to_owned();
     }
-    let named: Vec<String> = running.iter().take(NAMED_REQUESTS).map(|(name, cid)| format!("{name} ({cid})")).collect();
+    let named: Vec<String> = running
+        .iter()
+        .take(NAMED_REQUESTS)
+        .map(|(name, cid)| format!("{name} ({cid})"))
+        .collect();
     format!("{} requests in flight: {}", running.len(), named.join(", "))
 }
 
 fn count_crash(args: &WorkerArgs, running: &[(ServiceName, String)]) {
     let names: Vec<ServiceName> = running.iter().map(|(name, _)| name.clone()).collect();
     for name in args.plan.quarantine.count(&names, clock::now()) {
-        let reason = format!("service {name} is refused for 30 s: it was in flight at 3 crashes within a minute");
+        let reason = format!(
+            "service {name} is refused for 30 s: it was in flight at 3 crashes within a minute"
+        );
         tracing::error!(service = %name, "{reason}");
-        args.seat.report(ReportKind::InvocationFailed, Some(reason), None, None);
+        args.seat
+            .report(ReportKind::InvocationFailed, Some(reason), None, None);
     }
 }

@@ -25,6 +25,8 @@ use crate::wire::read_some;
 
 /// Time between two looks for an interpreter while there is none.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The zygote's descriptor of its control socket: standard input, which a child gets without any unsafe call.
+const CONTROL_FD: &str = "0";
 /// Longest line of output taken as one line, in bytes.
 const MAX_LINE: usize = 16 * 1024;
 /// Longest line of the zygote's control socket, in bytes.
@@ -32,9 +34,19 @@ const MAX_CONTROL_LINE: usize = 4096;
 
 /// The zygote as a child of its pool's supervisor.
 pub(crate) fn zygote_spec(zygote: Arc<Zygote>) -> ChildSpec {
-    let backoff = Backoff { first: Duration::from_millis(100), max: Duration::from_secs(10), ..Backoff::default() };
+    let backoff = Backoff {
+        first: Duration::from_millis(100),
+        max: Duration::from_secs(10),
+        ..Backoff::default()
+    };
     ChildSpec::actor("zygote", "zygote", move |seat| {
-        (ZygoteActor, ZygoteArgs { seat, zygote: Arc::clone(&zygote) })
+        (
+            ZygoteActor,
+            ZygoteArgs {
+                seat,
+                zygote: Arc::clone(&zygote),
+            },
+        )
     })
     .backoff(backoff)
 }
@@ -79,7 +91,10 @@ impl Actor for ZygoteActor {
             // A stopped actor has no use for the news.
             drop(me.cast(ZygoteMessage::Ended(why)));
         });
-        Ok(ZygoteState { zygote, _life: life })
+        Ok(ZygoteState {
+            zygote,
+            _life: life,
+        })
     }
 
     async fn handle(
@@ -108,12 +123,20 @@ async fn live(zygote: &Arc<Zygote>, seat: &Seat) -> String {
         Ok(started) => started,
         Err(error) => return format!("the Python process could not be started: {error}"),
     };
-    let _output = [
-        child.stdout.take().map(|pipe| Pump::spawn("python stdout", copy_lines(pipe, Arc::clone(zygote), false))),
-        child.stderr.take().map(|pipe| Pump::spawn("python stderr", copy_lines(pipe, Arc::clone(zygote), true))),
-    ];
+    let _output =
+        [
+            child.stdout.take().map(|pipe| {
+                Pump::spawn("python stdout", copy_lines(pipe, Arc::clone(zygote), false))
+            }),
+            child.stderr.take().map(|pipe| {
+                Pump::spawn("python stderr", copy_lines(pipe, Arc::clone(zygote), true))
+            }),
+        ];
     let (orders, queue) = mpsc::channel(MAX_ORDERS);
-    zygote.set(Condition::Up { interpreter, orders });
+    zygote.set(Condition::Up {
+        interpreter,
+        orders,
+    });
     seat.state(ActorState::Running, None);
     let why = serve(zygote, &control, queue).await;
     match child.try_wait() {
@@ -128,7 +151,10 @@ async fn find(zygote: &Arc<Zygote>, seat: &Seat) -> Interpreter {
         match interpreter::find(&zygote.config).await {
             Ok(interpreter) => return interpreter,
             Err(fault) => {
-                seat.state(ActorState::Degraded, Some(&format!("python-missing: {}", fault.message)));
+                seat.state(
+                    ActorState::Degraded,
+                    Some(&format!("python-missing: {}", fault.message)),
+                );
                 zygote.set(Condition::Missing(fault));
             }
         }
@@ -143,7 +169,9 @@ fn start(zygote: &Zygote, interpreter: &Interpreter) -> io::Result<(Child, UnixS
     ours.set_nonblocking(true)?;
     let control = UnixStream::from_std(ours)?;
     let child = Command::new(&interpreter.path)
-        .args(["-E", "-s", "-m", "busker._host.zygote"])
+        .args(["-E", "-s"])
+        .arg(home.join("busker/_host/zygote.py"))
+        .arg(CONTROL_FD)
         .current_dir(&home)
         .env_clear()
         .envs(zygote.config.worker_environment())
@@ -173,7 +201,11 @@ struct Line {
 type Reply = oneshot::Sender<Result<i32, String>>;
 
 /// One fork at a time: each takes a few milliseconds, and answers need no names then.
-async fn serve(zygote: &Zygote, control: &UnixStream, mut queue: mpsc::Receiver<ForkOrder>) -> String {
+async fn serve(
+    zygote: &Zygote,
+    control: &UnixStream,
+    mut queue: mpsc::Receiver<ForkOrder>,
+) -> String {
     let mut buffer = BytesMut::new();
     let mut asked: Option<Reply> = None;
     loop {
@@ -208,7 +240,10 @@ impl Zygote {
         if let Some(pid) = line.exited {
             // Only for children somebody still owns.
             if let Some(mut exit) = self.exits.get_mut(&pid) {
-                *exit = Some(Exit { signal: line.signal, code: line.code });
+                *exit = Some(Exit {
+                    signal: line.signal,
+                    code: line.code,
+                });
             }
             self.exited.notify_waiters();
             return;
@@ -235,10 +270,21 @@ async fn send(control: &UnixStream, order: &ForkOrder) -> io::Result<()> {
     let rights = [ControlMessage::ScmRights(&sockets)];
     let sent = control
         .async_io(Interest::WRITABLE, || {
-            sendmsg::<()>(control.as_raw_fd(), &parts, &rights, MsgFlags::MSG_NOSIGNAL, None).map_err(io::Error::from)
+            sendmsg::<()>(
+                control.as_raw_fd(),
+                &parts,
+                &rights,
+                MsgFlags::MSG_NOSIGNAL,
+                None,
+            )
+            .map_err(io::Error::from)
         })
         .await?;
-    if sent == order.line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    if sent == order.line.len() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::WriteZero.into())
+    }
 }
 
 /// Passes on what the zygote and the C code in workers print.

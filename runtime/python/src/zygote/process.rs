@@ -55,7 +55,11 @@ impl Process {
 
     /// Ends it at once, unless it has ended already: its number may be another's by then.
     pub(crate) fn kill(&self) {
-        let running = self.zygote.exits.get(&self.pid).is_some_and(|exit| exit.is_none());
+        let running = self
+            .zygote
+            .exits
+            .get(&self.pid)
+            .is_some_and(|exit| exit.is_none());
         if running && let Err(error) = kill(Pid::from_raw(self.pid), Signal::SIGKILL) {
             tracing::debug!(pid = self.pid, "the worker could not be killed: {error}");
         }
@@ -87,6 +91,10 @@ impl StderrTail {
     /// The lines as one text.
     pub(crate) fn text(&self) -> String {
         let lines = self.0.load();
-        lines.iter().map(|line| &**line).collect::<Vec<_>>().join("\n")
+        lines
+            .iter()
+            .map(|line| &**line)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }

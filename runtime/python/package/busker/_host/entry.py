@@ -12,7 +12,6 @@ from busker._host.task import Task
 
 #: What a service answers with: meta of the RES frame (None: JSON, nothing special) and body.
 Answer = Tuple[Optional[Meta], bytes]
-EMPTY: Answer = ({"kind": "empty"}, b"")
 T = TypeVar("T")
 
 

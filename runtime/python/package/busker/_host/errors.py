@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import linecache
 import os
 from types import TracebackType
@@ -18,9 +19,9 @@ STATUS_CLASSES = {
     429: "busy", 502: "unavailable", 503: "unavailable", 504: "timeout",
 }  # fmt: skip
 
-#: Frames of files under here are the host's or a face's, and say nothing about a service.
+#: Frames of files under here are the host's, a face's or the importer's, and say nothing about a service.
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
-_OWN_CODE = tuple(PACKAGE_ROOT + name + os.sep for name in ("busker", "zato"))
+_OWN_CODE = (*(PACKAGE_ROOT + name + os.sep for name in ("busker", "zato")), importlib.__file__, "<frozen importlib")
 
 ErrorObject = Dict[str, Any]
 
@@ -106,7 +107,7 @@ def frames_of(traceback: Optional[TracebackType]) -> List[List[Any]]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         file = code.co_filename
-        if not file.startswith(_OWN_CODE) and not file.startswith("<frozen importlib"):
+        if not file.startswith(_OWN_CODE):
             line = traceback.tb_lineno or 0
             source = linecache.getline(file, line, traceback.tb_frame.f_globals).strip()
             frames.append([file, line, getattr(code, "co_qualname", code.co_name), source])

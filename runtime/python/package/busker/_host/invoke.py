@@ -26,13 +26,16 @@ class Requests:
         self.codec = codec
         self.running: Dict[int, Task] = {}
         self.parked: Dict[int, Task] = {}
-        #: Requests taken from the node since the start. Only the leader writes it.
+        #: Requests taken from the node since the start, and answered by the leader. Only the leader writes these.
         self.taken = 0
+        self.answered = 0
+        #: Answered by other threads, counted while they hold the socket.
+        self.answered_late = 0
         self._posting = threading.Lock()
 
     def in_flight(self) -> int:
         """Requests taken and not yet answered."""
-        return len(self.running) + len(self.parked)
+        return self.taken - self.answered - self.answered_late
 
     def find(self, rid: int) -> Optional[Task]:
         """The request of that id, if it is still here."""
@@ -68,8 +71,7 @@ class Requests:
         try:
             meta, body = entry.run(task)
             if task.local is not None:
-                meta = {"kind": "json"} if meta is None else meta
-                meta["local"] = task.local
+                meta = {"kind": "json", **(meta or {}), "local": task.local}
             return self.codec.frame(RES, task.rid, meta, body)
         except BaseException as error:  # SystemExit and KeyboardInterrupt too: a service may not end the worker
             return self._failed(task, entry, error)

@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import struct
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Callable, Dict, NamedTuple, NoReturn, Optional
 
 PROTOCOL_VERSION = 1
 
@@ -55,6 +55,11 @@ class FrameTooLong(Exception):
         self.limit = limit
 
 
+def leave() -> NoReturn:
+    """The node closed the socket: exit at once, whatever other threads are doing."""
+    os._exit(0)
+
+
 class Codec:
     """Writes frames; knows the longest one the node takes."""
 
@@ -78,10 +83,11 @@ class Codec:
 class FrameReader:
     """Reads frames from a blocking socket. Used by one thread at a time: the leader."""
 
-    __slots__ = ("_sock", "_buffer", "_offset")
+    __slots__ = ("_sock", "_on_close", "_buffer", "_offset")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, on_close: Callable[[], NoReturn] = leave) -> None:
         self._sock = sock
+        self._on_close = on_close
         self._buffer = b""
         self._offset = 0
 
@@ -91,7 +97,7 @@ class FrameReader:
         return left >= 4 and left >= 4 + int(U32.unpack_from(self._buffer, self._offset)[0])
 
     def next(self) -> Frame:
-        """The next frame. When the node is gone, so are we: this does not return."""
+        """The next frame. When the other side closed the socket, ``on_close`` ends us instead."""
         while True:
             buffer, offset = self._buffer, self._offset
             left = len(buffer) - offset
@@ -108,7 +114,7 @@ class FrameReader:
                     return parse_frame(whole, 0, len(whole))
             data = self._sock.recv(READ_BYTES)
             if not data:
-                leave()
+                self._on_close()
             self._buffer = buffer[offset:] + data if left else data
             self._offset = 0
 
@@ -121,7 +127,7 @@ class FrameReader:
         while got < size:
             count = self._sock.recv_into(view[got:])
             if not count:
-                leave()
+                self._on_close()
             got += count
         return bytes(whole)
 
@@ -137,11 +143,6 @@ def parse_frame(buffer: bytes, offset: int, end: int) -> Frame:
     meta = decode_json(buffer[start:body]) if meta_len else None
     # A named tuple's own constructor is a Python function: this skips it, as its _make does.
     return _tuple(Frame, (type_, id_, service, deadline_ms, meta, buffer[body:end]))
-
-
-def leave() -> None:
-    """The node closed the socket: exit at once, whatever other threads are doing."""
-    os._exit(0)
 
 
 _tuple = tuple.__new__

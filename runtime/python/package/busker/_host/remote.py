@@ -10,7 +10,7 @@ import ast
 import linecache
 import sys
 from types import CodeType, TracebackType
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Callable, Dict, List, Optional
 
 from busker import errors
 
@@ -22,8 +22,8 @@ MAX_CAUSES = 8
 MAX_LINE = 100_000
 MAX_FILES = 256
 
-#: Names of exceptions that are told apart by name alone, such as those of the Zato face; a face adds its own.
-EXCEPTION_TYPES: Dict[str, Type[BaseException]] = {}
+#: Makers of exceptions that are told apart by name, such as those of the Zato face, which adds its own: text in.
+EXCEPTION_TYPES: Dict[str, Callable[[str], BaseException]] = {}
 
 
 def rebuild(found: ErrorObject, depth: int = 0) -> BaseException:
@@ -31,11 +31,11 @@ def rebuild(found: ErrorObject, depth: int = 0) -> BaseException:
     message = str(found.get("message") or "")
     remote_type = str(found.get("type") or "")
     frames = found.get("frames") or []
-    cls = EXCEPTION_TYPES.get(remote_type.rsplit(".", 1)[-1])
-    if cls is None:
-        cls = errors.CLASSES.get(str(found.get("class")), errors.ServiceError)
-    text = f"{remote_type}: {message}" if frames and cls is errors.ServiceError and remote_type else message
-    error = cls(text)
+    make = EXCEPTION_TYPES.get(remote_type.rsplit(".", 1)[-1])
+    if make is None:
+        make = errors.CLASSES.get(str(found.get("class")), errors.ServiceError)
+    text = f"{remote_type}: {message}" if frames and make is errors.ServiceError and remote_type else message
+    error = make(text)
     extra: Any = error
     extra.message = message
     extra.remote_type = remote_type

@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional, Tuple
+from typing import Deque, Dict, List, Optional, Tuple
 
 from busker._host import limits
 from busker._host.errors import describe
@@ -26,7 +26,7 @@ from busker._host.invoke import Requests
 from busker._host.logs import Notes
 from busker._host.protocol import (
     CALL, CALLERR, CALLRES, CANCEL, DEPLOY, DEPLOYFAIL, DRAIN, PING, PONG, QUIT, VERIFY, WORKER_ID,
-    Codec, Frame, FrameReader, FrameTooLong, Meta,
+    Codec, Frame, FrameReader, FrameTooLong, Meta, leave,
 )  # fmt: skip
 from busker._host.task import Port, Task
 from busker.errors import Conflict, TooLarge
@@ -122,21 +122,31 @@ class Scheduler(Port):
             data = out[0] if len(out) == 1 else b"".join(out)
             out.clear()
             with self._writing:
-                self.sock.sendall(data)
+                self._write(data)
         if self.draining:
             self.leave_if_idle()
 
-    def send_now(self, frame: bytes) -> None:
-        """Writes a frame from a thread that does not own ``out``, after the notes of its request."""
+    def send_now(self, frame: bytes, answers: int = 0) -> None:
+        """Writes a frame from a thread that does not own ``out``, after the notes of its request.
+
+        ``answers`` is 1 when the frame ends a request.
+        """
         if self.notes.waiting:
             frame = b"".join([*self.notes.take(), frame])
         with self._writing:
-            self.sock.sendall(frame)
+            self._write(frame)
+            self.requests.answered_late += answers
         if self.draining:
             self.leave_if_idle()
 
+    def _write(self, data: bytes) -> None:
+        try:
+            self.sock.sendall(data)
+        except OSError:  # the node is gone
+            leave()
+
     def leave_if_idle(self) -> None:
-        """Ends a draining worker when its last answer is on its way."""
+        """Ends a draining worker when its last answer is written."""
         if not self.requests.in_flight() and not self.back and not self.out:
             with self._writing:  # nobody is in the middle of a write
                 os._exit(0)
@@ -249,6 +259,6 @@ class Scheduler(Port):
         self._asleep = False
 
     def _send_notes(self) -> None:
-        notes: Any = self.notes.take()
+        data = b"".join(self.notes.take())
         with self._writing:
-            self.sock.sendall(b"".join(notes))
+            self._write(data)

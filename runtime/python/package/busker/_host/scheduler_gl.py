@@ -51,7 +51,9 @@ class Lane(Port):
         #: Holds one element while this thread is leader and in a request.
         self.token: List[int] = []
         self.inbox: Deque[Any] = deque()
-        self._ready = threading.Semaphore(0)
+        #: A lock as an event: free when something is in the inbox. A Semaphore is Python code and costs 3 µs more.
+        self._ready = threading.Lock()
+        self._ready.acquire()
         self._hub: Any = None
         self._free: List[Any] = []
 
@@ -60,12 +62,18 @@ class Lane(Port):
         self.inbox.append(message)
         # A leader that delivers to itself looks into its inbox before it reads again: no need to wake it.
         if not (self.leads and threading.get_ident() == self.ident):
+            self._notify()
+
+    def _notify(self) -> None:
+        try:
             self._ready.release()
+        except RuntimeError:  # it was free: the thread is about to look anyway
+            pass
 
     def lead(self) -> None:
         """Makes this thread the leader; goes before answers, so that they do not delay it."""
         self.inbox.appendleft(LEAD)
-        self._ready.release()
+        self._notify()
 
     def call(self, task: Task, meta: Meta, body: bytes) -> CallAnswer:
         scheduler = self.scheduler
@@ -114,7 +122,7 @@ class Lane(Port):
         if not self.leads:
             answer = waiter.switch(value)
             if answer is not None:
-                scheduler.send_now(answer)
+                scheduler.send_now(answer, answers=1)
             return
         self.token = scheduler.token = [1]
         if scheduler._asleep:
@@ -125,10 +133,11 @@ class Lane(Port):
         except IndexError:
             self.leads = False
             if answer is not None:
-                scheduler.send_now(answer)
+                scheduler.send_now(answer, answers=1)
         else:
             if answer is not None:
                 scheduler.out.append(answer)
+                scheduler.requests.answered += 1
 
     def run(self) -> None:
         """Life of a thread."""

@@ -60,6 +60,8 @@ class Seat(Port):
             scheduler.on_frame(read)
             if id_ not in scheduler.pending:  # answered or cancelled: we are still the leader
                 self.token = scheduler.token = [1]
+                if scheduler._asleep:
+                    scheduler.wake_monitor()
                 return waiting.answer
 
 
@@ -98,7 +100,7 @@ class ThreadScheduler(Scheduler):
             self._idle.pop(ident, None)
             answer = self._serve_as_leader(seat)
             if answer is not None:
-                self.send_now(answer)
+                self.send_now(answer, answers=1)
 
     def _serve_as_leader(self, seat: Seat) -> Optional[bytes]:
         """Serves until the lead was taken away during a request; returns that request's answer."""
@@ -123,3 +125,4 @@ class ThreadScheduler(Scheduler):
             except IndexError:
                 return answer
             out.append(answer)
+            requests.answered += 1

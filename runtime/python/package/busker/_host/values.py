@@ -43,7 +43,7 @@ def deep_plain(value: Any) -> Any:
     if value is None or isinstance(value, (str, int, float, bool)) and not isinstance(value, enum.Enum):
         return value
     if isinstance(value, dict):
-        return {key: deep_plain(item) for key, item in dict.items(value)}
+        return {key: deep_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [deep_plain(item) for item in value]
     return deep_plain(plain(value))

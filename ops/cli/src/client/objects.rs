@@ -1,0 +1,184 @@
+//! Configured objects: `busker channel|outgoing|security|job DIR create|edit|delete|get|list|ping`.
+
+use serde_json::{Map, Value, json};
+
+use super::Client;
+use crate::args::{Family, Format, ObjectVerb};
+use crate::exit::{Exit, Failure};
+use crate::{output, payload};
+
+/// Most objects of a list.
+const LIST_LIMIT: u32 = 1000;
+/// Settings worth a column, in this order.
+const COLUMNS: [&str; 5] = ["url_path", "address", "service", "security", "username"];
+
+/// Runs one verb.
+pub(crate) async fn run(client: &Client, family: Family, verb: ObjectVerb) -> Result<(), Failure> {
+    let (kind, word, input, format) = request(verb)?;
+    let kind = kind.unwrap_or_else(|| family.default_kind().to_owned());
+    let service = format!("busker.{}.{kind}.{word}", family.as_str());
+    let answer = client.call(&service, &input).await?;
+    match output::structured(format, &answer) {
+        Some(printed) => printed,
+        None => output::say(&table(&answer)),
+    }
+}
+
+/// Kind, word, input and format of a verb.
+fn request(verb: ObjectVerb) -> Result<(Option<String>, &'static str, Value, Format), Failure> {
+    Ok(match verb {
+        ObjectVerb::Create(args) => {
+            let input = match args.json {
+                Some(text) => whole(&text)?,
+                None => json!({
+                    "name": args.name,
+                    "active": !args.inactive,
+                    "settings": settings(&args.settings.set)?,
+                }),
+            };
+            (args.kind, "create", input, Format::Json)
+        }
+        ObjectVerb::Edit(args) => {
+            let input = match args.json {
+                Some(text) => whole(&text)?,
+                None => given(&[
+                    ("name", json!(args.name)),
+                    ("new_name", json!(args.new_name)),
+                    ("transport", json!(args.transport)),
+                    ("active", json!(args.active)),
+                    ("settings", Value::Object(settings(&args.settings.set)?)),
+                ]),
+            };
+            (args.kind, "edit", input, Format::Json)
+        }
+        ObjectVerb::Delete { named, cascade } => {
+            let cascade = if cascade { json!(true) } else { Value::Null };
+            let fields = [
+                ("name", json!(named.name)),
+                ("transport", json!(named.transport)),
+                ("cascade", cascade),
+            ];
+            (named.kind, "delete", given(&fields), Format::Json)
+        }
+        ObjectVerb::Get(named) => {
+            let fields = [("name", json!(named.name)), ("transport", json!(named.transport))];
+            (named.kind, "get", given(&fields), Format::Json)
+        }
+        ObjectVerb::Ping(named) => {
+            let fields = [("name", json!(named.name)), ("transport", json!(named.transport))];
+            (named.kind, "ping", given(&fields), Format::Json)
+        }
+        ObjectVerb::List {
+            kind,
+            filter,
+            format,
+        } => {
+            let fields = [("filter", json!(filter)), ("limit", json!(LIST_LIMIT))];
+            (kind, "list", given(&fields), format)
+        }
+    })
+}
+
+/// An object of the fields that were given.
+fn given(fields: &[(&str, Value)]) -> Value {
+    let given = fields.iter().filter(|(_, value)| !value.is_null());
+    Value::Object(given.map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+}
+
+fn whole(text: &str) -> Result<Value, Failure> {
+    let bytes = payload::read(text)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::new(Exit::Invalid, format!("--json: {error}")))
+}
+
+/// Settings from `KEY=VALUE`: a value that reads as JSON is taken as such, anything else is text.
+fn settings(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
+    let mut settings = Map::new();
+    for pair in pairs {
+        let (key, value) = pair
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| Failure::usage("--set takes KEY=VALUE"))?;
+        let from_elsewhere = value == "-" || value.starts_with('@');
+        if is_secret(key) && !from_elsewhere {
+            let message = format!(
+                "--set {key}=...: a secret on the command line is seen by everyone on this machine: \
+                 write --set {key}=@FILE, or {key}=- to read standard input"
+            );
+            return Err(Failure::usage(message));
+        }
+        let value = if from_elsewhere {
+            let text = payload::read_text(value)?;
+            Value::String(text.trim_end_matches(['\r', '\n']).to_owned())
+        } else {
+            serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
+        };
+        settings.insert(key.to_owned(), value);
+    }
+    Ok(settings)
+}
+
+fn is_secret(key: &str) -> bool {
+    ["password", "secret", "token", "api_key"].iter().any(|word| key.contains(word))
+}
+
+/// Objects as aligned columns; a column nobody fills is left out.
+fn table(answer: &Value) -> String {
+    let objects = answer["objects"].as_array().map_or(&[][..], Vec::as_slice);
+    let filled = |column: &str| objects.iter().any(|object| !object["settings"][column].is_null());
+    let columns: Vec<&str> = COLUMNS.into_iter().filter(|column| filled(column)).collect();
+    let mut head = vec!["name".to_owned(), "active".to_owned()];
+    head.extend(columns.iter().map(|column| (*column).to_owned()));
+    let rows: Vec<Vec<String>> = objects
+        .iter()
+        .map(|object| {
+            let mut row = vec![output::cell(&object["name"]), output::cell(&object["active"])];
+            row.extend(columns.iter().map(|column| output::cell(&object["settings"][*column])));
+            row
+        })
+        .collect();
+    let head: Vec<String> = head.iter().map(|name| name.to_uppercase()).collect();
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    output::columns(&head, &rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(pairs: &[&str]) -> Result<Map<String, Value>, Failure> {
+        settings(&pairs.iter().map(|&pair| pair.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn settings_are_json_where_they_read_as_json() {
+        let read = set(&["url_path=/a=b", "timeout_ms=500", "cancel=true", "zip=0123", "text=\"5\""]);
+        let expected = json!({"url_path": "/a=b", "timeout_ms": 500, "cancel": true, "zip": "0123", "text": "5"});
+        assert_eq!(Value::Object(read.unwrap()), expected);
+        assert_eq!(set(&["=x"]).unwrap_err().exit, Exit::Usage);
+        assert_eq!(set(&["novalue"]).unwrap_err().exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
+        let failure = set(&["password=hunter2"]).unwrap_err();
+        assert!(!failure.message.contains("hunter2"), "{failure}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hunter2\n").unwrap();
+        let read = set(&[&format!("password=@{}", file.path().display())]).unwrap();
+        assert_eq!(read["password"], "hunter2");
+    }
+
+    #[test]
+    fn a_list_shows_the_settings_that_somebody_has() {
+        let answer = json!({"objects": [
+            {"name": "crm", "active": true, "settings": {"url_path": "/crm", "service": "crm.get"}},
+            {"name": "b", "active": false, "settings": {"url_path": "/b"}},
+        ]});
+        let expected = "\
+NAME  ACTIVE  URL_PATH  SERVICE
+crm   true    /crm      crm.get
+b     false   /b";
+        assert_eq!(table(&answer), expected);
+    }
+}

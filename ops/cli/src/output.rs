@@ -1,0 +1,124 @@
+//! What is printed: answers on standard output, everything else on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+
+use crate::args::Format;
+use crate::exit::{Exit, Failure};
+
+/// Prints a line for people.
+pub(crate) fn say(line: &str) -> Result<(), Failure> {
+    write(format!("{line}\n").as_bytes())
+}
+
+/// Prints bytes as they are; a terminal gets a line end if they have none.
+pub(crate) fn body(bytes: &[u8]) -> Result<(), Failure> {
+    write(bytes)?;
+    if !bytes.is_empty() && !bytes.ends_with(b"\n") && io::stdout().is_terminal() {
+        write(b"\n")?;
+    }
+    Ok(())
+}
+
+/// Prints a value in a format for programs; `None` when the format is the table, which the caller draws.
+pub(crate) fn structured(format: Format, value: &Value) -> Option<Result<(), Failure>> {
+    let text = match format {
+        Format::Table => return None,
+        Format::Json => serde_json::to_string_pretty(value).map_err(|error| error.to_string()),
+        Format::Yaml => serde_yaml_ng::to_string(value)
+            .map(|text| text.trim_end().to_owned())
+            .map_err(|error| error.to_string()),
+    };
+    Some(match text {
+        Ok(text) => say(&text),
+        Err(error) => Err(Failure::new(Exit::Internal, error)),
+    })
+}
+
+/// Tells why a command failed.
+pub(crate) fn complain(failure: &Failure) {
+    // With standard error gone there is nobody left to tell.
+    drop(writeln!(io::stderr().lock(), "busker: {failure}"));
+}
+
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    match written {
+        // A reader that has seen enough, such as `head`, is no failure.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| {
+            Failure::new(Exit::Unavailable, format!("standard output: {error}"))
+        }),
+    }
+}
+
+/// Lines of columns that are as wide as they must be; the last one is not padded.
+pub(crate) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
+    let wide = |text: &str| text.chars().count();
+    let mut widths: Vec<usize> = head.iter().map(|name| wide(name)).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(wide(cell));
+        }
+    }
+    let line = |cells: &[&str]| {
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}"));
+        let line: Vec<String> = padded.collect();
+        line.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(head)];
+    for row in rows {
+        let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+        lines.push(line(&cells));
+    }
+    lines.join("\n")
+}
+
+/// A value in a cell: texts without quotes, nothing for null.
+pub(crate) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => printable(text),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+/// Control characters are escaped: text from outside must not steer a terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            out.extend(letter.escape_default());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_where_they_end() {
+        let rows = [
+            vec!["crm".to_owned(), "http".to_owned()],
+            vec!["Grüße an alle".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            columns(&["NAME", "KIND"], &rows),
+            "NAME           KIND\ncrm            http\nGrüße an alle"
+        );
+    }
+
+    #[test]
+    fn text_from_outside_cannot_steer_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+    }
+}

@@ -1,0 +1,86 @@
+//! Passwords from a person or a file, never from the command line.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+
+use busker_model::Secret;
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
+use crate::exit::{Exit, Failure};
+use crate::payload;
+
+/// Reads a password from a file; its last line end does not count.
+pub(crate) fn password_file(file: &Path) -> Result<Secret, Failure> {
+    let text = String::from_utf8(payload::read_file(file)?)
+        .map_err(|_| Failure::new(Exit::Invalid, format!("{} is not UTF-8", file.display())))?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        let message = format!("{} holds no password", file.display());
+        return Err(Failure::new(Exit::Invalid, message));
+    }
+    Ok(Secret::new(password))
+}
+
+/// Asks twice without echo; without a terminal it names the option to use instead.
+pub(crate) fn twice(what: &str, option: &str) -> Result<Secret, Failure> {
+    if !io::stdin().is_terminal() {
+        let message = format!("{what}: there is no terminal to ask on; use {option}");
+        return Err(Failure::usage(message));
+    }
+    let first = once(&format!("{what} (will not be echoed): "))?;
+    let again = once(&format!("{what} again (will not be echoed): "))?;
+    if first != again {
+        return Err(Failure::new(Exit::Invalid, "the two passwords differ"));
+    }
+    if first.expose().is_empty() {
+        return Err(Failure::new(Exit::Invalid, "a password cannot be empty"));
+    }
+    Ok(first)
+}
+
+fn once(question: &str) -> Result<Secret, Failure> {
+    let failed = |error: io::Error| Failure::new(Exit::Internal, format!("terminal: {error}"));
+    let mut terminal = io::stderr().lock();
+    terminal.write_all(question.as_bytes()).map_err(failed)?;
+    let quiet = Quiet::new().map_err(|error| failed(error.into()))?;
+    let mut line = String::new();
+    let read = io::stdin().lock().read_line(&mut line);
+    drop(quiet);
+    terminal.write_all(b"\n").map_err(failed)?;
+    read.map_err(failed)?;
+    Ok(Secret::new(line.trim_end_matches(['\r', '\n'])))
+}
+
+/// A terminal that does not echo, until it is dropped.
+struct Quiet(Termios);
+
+impl Quiet {
+    fn new() -> nix::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut quiet = before.clone();
+        quiet.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &quiet)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no echo.
+        drop(tcsetattr(io::stdin(), SetArg::TCSANOW, &self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_file_has_no_line_end_and_is_not_empty() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), " two words \r\n").unwrap();
+        assert_eq!(password_file(file.path()).unwrap().expose(), " two words ");
+        std::fs::write(file.path(), "\n").unwrap();
+        assert_eq!(password_file(file.path()).unwrap_err().exit, Exit::Invalid);
+    }
+}

@@ -1,0 +1,59 @@
+//! Get, list and ping.
+
+use busker_catalog::Kind;
+use busker_model::{Fault, Transport};
+use busker_odb::ListFilter;
+use serde_json::{Value, json};
+
+use super::{LIST_DEFAULT, find, shown};
+use crate::operation::{Call, answer};
+
+pub(super) async fn get(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let object = find(&call.deps.odb, kind, &call).await?;
+    Ok(shown(&object, kind.secrets))
+}
+
+pub(super) async fn list(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let objects = call.deps.odb.objects();
+    let mut filter = ListFilter {
+        family: kind.family,
+        kind: Some(kind.kind.to_owned()),
+        name_contains: call.input.opt_text("filter").unwrap_or_default().to_owned(),
+        limit: call.input.integer("limit").unwrap_or(LIST_DEFAULT),
+        offset: call.input.integer("offset").unwrap_or_default(),
+    };
+    let backwards = call.input.opt_text("sort") == Some("-name");
+    if backwards {
+        // The same page counted from the other end; the ODB sorts one way only.
+        let counted = ListFilter {
+            limit: 0,
+            offset: 0,
+            ..filter.clone()
+        };
+        let total = objects.list(&counted).await?.total;
+        let end = total.saturating_sub(filter.offset).max(0);
+        filter.offset = end.saturating_sub(filter.limit).max(0);
+        filter.limit = end - filter.offset;
+    }
+    let mut page = objects.list(&filter).await?;
+    if backwards {
+        page.objects.reverse();
+    }
+    let shown: Vec<Value> = page
+        .objects
+        .iter()
+        .map(|object| shown(object, kind.secrets))
+        .collect();
+    Ok(json!({"objects": shown, "total": page.total}))
+}
+
+pub(super) async fn ping(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let object = find(&call.deps.odb, kind, &call).await?;
+    let transport = if object.key.group == Transport::Soap.as_str() {
+        Transport::Soap
+    } else {
+        Transport::PlainHttp
+    };
+    let outgoing = &call.context.ports().http;
+    answer(&outgoing.ping(&object.key.name, transport).await?)
+}

@@ -1,0 +1,175 @@
+//! Create, edit, delete and change-password.
+
+use busker_catalog::{Kind, Prepared};
+use busker_model::object::Violation;
+use busker_model::secret::REDACTED;
+use busker_model::{Family, Fault, Object, ObjectKey, Secret, ServiceName};
+use busker_odb::{ObjectWrite, OdbError, OnUse, SecretWrite};
+use serde_json::{Map, Value, json};
+
+use super::{find, refused, shown};
+use crate::operation::Call;
+
+/// Times an edit without a revision is tried when others write in between.
+const EDIT_ATTEMPTS: u32 = 5;
+
+pub(super) async fn create(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let given = fields(call.input.get("settings"));
+    let draft = Draft {
+        name: call.input.text("name").to_owned(),
+        active: call.input.flag("active", true),
+        settings: given,
+        kept: Vec::new(),
+    };
+    let write = draft.checked(kind)?;
+    let objects = call.deps.odb.objects();
+    let created = objects.create(write, call.who()).await.map_err(refused)?;
+    Ok(shown(&created, kind.secrets))
+}
+
+pub(super) async fn edit(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let changed = fields(call.input.get("settings"));
+    change(&call, kind, changed).await
+}
+
+pub(super) async fn change_password(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let password = same_twice(&call)?;
+    let mut changed = Map::new();
+    changed.insert("password".to_owned(), json!(password.expose()));
+    change(&call, kind, changed).await
+}
+
+pub(super) async fn delete(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let object = find(&call.deps.odb, kind, &call).await?;
+    let on_use = if call.input.flag("cascade", false) {
+        OnUse::Cascade
+    } else {
+        OnUse::Refuse
+    };
+    let objects = call.deps.odb.objects();
+    let deleted = objects.delete(&object.key, on_use, call.who()).await;
+    let deleted: Vec<Value> = deleted
+        .map_err(refused)?
+        .iter()
+        .map(|key| json!({"family": key.family, "group": key.group, "name": key.name}))
+        .collect();
+    Ok(json!({"deleted": deleted}))
+}
+
+/// The new password of a call, given twice alike.
+///
+/// # Errors
+/// `Invalid` when they differ.
+pub(crate) fn same_twice(call: &Call) -> Result<Secret, Fault> {
+    let (first, second) = (
+        call.input.secret("password1"),
+        call.input.secret("password2"),
+    );
+    if first == second {
+        return Ok(first);
+    }
+    Err(Fault::violations(vec![Violation::new(
+        "password2",
+        "differs from password1; give the same password twice",
+    )]))
+}
+
+/// Reads, merges and writes, against the revision that was read, so that no write in between is lost.
+async fn change(call: &Call, kind: Kind, changed: Map<String, Value>) -> Result<Value, Fault> {
+    let objects = call.deps.odb.objects();
+    let expected = call.input.integer("revision");
+    let mut attempt = 1;
+    loop {
+        let current = find(&call.deps.odb, kind, call).await?;
+        let write = merged(call, kind, &current, &changed)?;
+        let revision = expected.unwrap_or(current.revision);
+        match objects
+            .edit(&current.key, write, Some(revision), call.who())
+            .await
+        {
+            Ok(edited) => return Ok(shown(&edited, kind.secrets)),
+            Err(OdbError::Stale { .. }) if expected.is_none() && attempt < EDIT_ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(error) => return Err(refused(error)),
+        }
+    }
+}
+
+fn merged(
+    call: &Call,
+    kind: Kind,
+    current: &Object,
+    changed: &Map<String, Value>,
+) -> Result<ObjectWrite, Fault> {
+    let mut settings = fields(Some(&current.settings));
+    let mut kept = Vec::new();
+    for secret in kind.secrets {
+        if settings.shift_remove(*secret).is_some() && !changed.contains_key(*secret) {
+            kept.push(*secret);
+        }
+    }
+    settings.extend(changed.clone());
+    let name = call.input.opt_text("new_name").unwrap_or(&current.key.name);
+    let draft = Draft {
+        name: name.to_owned(),
+        active: call.input.flag("active", current.active),
+        settings,
+        kept,
+    };
+    draft.checked(kind)
+}
+
+/// An object before its settings are checked.
+struct Draft {
+    name: String,
+    active: bool,
+    settings: Map<String, Value>,
+    /// Secrets that stay as they are.
+    kept: Vec<&'static str>,
+}
+
+impl Draft {
+    fn checked(mut self, kind: Kind) -> Result<ObjectWrite, Fault> {
+        if kind.family == Family::Service {
+            ServiceName::new(&self.name).map_err(|error| Fault::invalid(error.to_string()))?;
+        }
+        let mut secrets: Vec<(String, SecretWrite)> = Vec::new();
+        for field in kind.secrets {
+            if self.kept.contains(field) {
+                secrets.push(((*field).to_owned(), SecretWrite::Keep));
+                // The check wants to see one; which one it is, it need not know.
+                self.settings.insert((*field).to_owned(), json!(REDACTED));
+            } else if let Some(Value::String(text)) = self.settings.get(*field) {
+                let secret = Secret::new(text.as_str());
+                secrets.push(((*field).to_owned(), SecretWrite::Set(secret)));
+            }
+        }
+        let Prepared {
+            settings,
+            references,
+            group,
+            unique,
+        } = (kind.check)(&Value::Object(self.settings)).map_err(Fault::violations)?;
+        Ok(ObjectWrite {
+            key: ObjectKey {
+                family: kind.family,
+                group,
+                name: self.name,
+            },
+            kind: kind.kind.to_owned(),
+            active: self.active,
+            settings,
+            secrets,
+            references,
+            unique,
+        })
+    }
+}
+
+fn fields(value: Option<&Value>) -> Map<String, Value> {
+    value
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
+}

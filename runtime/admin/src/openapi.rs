@@ -1,0 +1,155 @@
+//! One OpenAPI 3.1 document of the public API, generated from the admin services.
+
+use serde_json::{Map, Value, json};
+
+use crate::operation::{AdminService, role_word};
+
+/// Errors any admin service can answer with.
+const ERRORS: [(&str, &str); 8] = [
+    ("400", "Bad input; every wrong field is named."),
+    ("401", "No or wrong credentials."),
+    ("403", "A stronger role is needed."),
+    ("404", "Nothing by that name."),
+    ("409", "Name taken, in use, or changed meanwhile."),
+    ("413", "The body is too large."),
+    ("500", "A fault of ours."),
+    ("503", "Full, or something needed is away; try again."),
+];
+
+/// The document, as JSON.
+#[must_use]
+pub fn document(operations: &[AdminService]) -> Value {
+    let mut paths: Map<String, Value> = operations
+        .iter()
+        .map(|operation| {
+            (
+                format!("/api/v1/services/{}", operation.name),
+                path(operation),
+            )
+        })
+        .collect();
+    paths.extend(fixed());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Busker",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Every operation on a cluster is a service, invoked by POST with JSON in and out.",
+        },
+        "security": [{"basic": []}, {"bearer": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+            "schemas": {"Problem": problem()},
+            "responses": {"Problem": {
+                "description": "What went wrong (RFC 9457).",
+                "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            }},
+        },
+    })
+}
+
+fn path(operation: &AdminService) -> Value {
+    let mut responses = Map::new();
+    responses.insert(
+        "200".to_owned(),
+        json!({
+            "description": "Done.",
+            "content": {"application/json": {"schema": operation.output}},
+        }),
+    );
+    responses.extend(ERRORS.map(|(status, text)| {
+        let content = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+        (status.to_owned(), json!({"description": text, "content": content}))
+    }));
+    let needs_body = operation.fields.iter().any(|field| field.required);
+    json!({"post": {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "x-busker-permission": role_word(operation.permission),
+        "x-busker-destructive": operation.destructive,
+        "requestBody": {
+            "required": needs_body,
+            "content": {"application/json": {
+                "schema": operation.input_schema(),
+                "example": operation.example,
+            }},
+        },
+        "responses": responses,
+    }})
+}
+
+/// Paths that are no services.
+fn fixed() -> [(String, Value); 5] {
+    [
+        (
+            "/api/v1/events",
+            "Live events of this node; resumable by Last-Event-ID.",
+            "text/event-stream",
+            true,
+        ),
+        (
+            "/api/v1/openapi.json",
+            "This document.",
+            "application/json",
+            true,
+        ),
+        (
+            "/healthz",
+            "Whether the process is alive.",
+            "text/plain",
+            false,
+        ),
+        (
+            "/readyz",
+            "Whether the node takes traffic.",
+            "text/plain",
+            false,
+        ),
+        (
+            "/metrics",
+            "Metrics in the text format of Prometheus.",
+            "text/plain",
+            true,
+        ),
+    ]
+    .map(|(path, summary, media, secured)| {
+        let mut get = json!({
+            "summary": summary,
+            "responses": {
+                "200": {"description": "Fine.", "content": {media: {"schema": {}}}},
+                "503": {"description": "Not now."},
+            },
+        });
+        if secured {
+            get["x-busker-permission"] = json!("viewer");
+            get["responses"]["401"] = json!({"$ref": "#/components/responses/Problem"});
+        } else {
+            get["security"] = json!([]);
+        }
+        (path.to_owned(), json!({"get": get}))
+    })
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "required": ["type", "title", "status"],
+        "properties": {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "cid": {"type": "string", "pattern": "^K[0-9]{39}$"},
+            "class": {"type": "string"},
+            "code": {"type": "string"},
+            "violations": {"type": "array", "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            }},
+        },
+    })
+}

@@ -1,0 +1,116 @@
+//! The supervision tree of this node, and what happened in it.
+
+use busker_model::Fault;
+use busker_model::invocation::Role;
+use busker_model::object::Violation;
+use busker_model::report::ActorPath;
+use serde_json::{Value, json};
+
+use crate::input::Type;
+use crate::operation::{AdminService, Call};
+
+/// Most actors in one answer.
+const ACTORS_MAX: i64 = 100_000;
+/// Actors in one answer unless told otherwise.
+const ACTORS: i64 = 1_000;
+/// Most reports and most events in one answer.
+const EVENTS_MAX: i64 = 1_000;
+/// Reports and events in one answer unless told otherwise.
+const EVENTS: i64 = 100;
+
+pub(crate) fn operations() -> Vec<AdminService> {
+    vec![
+        AdminService::new(
+            "busker.tree.get",
+            Role::Viewer,
+            "Lists the actors of this node, and counts them by state.",
+            get,
+        )
+        .optional(
+            "prefix",
+            Type::Text,
+            "Path to start at, such as node1/channels.",
+        )
+        .optional(
+            "limit",
+            Type::Integer(0, ACTORS_MAX),
+            "Most actors to answer; 1000 unless given.",
+        )
+        .example(json!({"prefix": "node1/channels", "limit": 100}))
+        .answers(&[
+            ("actors", "array"),
+            ("counts", "object"),
+            ("total", "integer"),
+        ]),
+        AdminService::new(
+            "busker.tree.restart-actor",
+            Role::Operator,
+            "Stops an actor and starts it again, a parked one too.",
+            restart,
+        )
+        .required("path", Type::Text, "Path of the actor.")
+        .example(json!({"path": "node1/channels/http/crm"}))
+        .answers(&[("path", "string"), ("restarted", "boolean")])
+        .writing(),
+        AdminService::new(
+            "busker.event.list",
+            Role::Viewer,
+            "Lists the latest supervision reports and events of this node, newest last.",
+            events,
+        )
+        .optional(
+            "limit",
+            Type::Integer(0, EVENTS_MAX),
+            "Most of each; 100 unless given.",
+        )
+        .example(json!({"limit": 50}))
+        .answers(&[("reports", "array"), ("events", "array")]),
+    ]
+}
+
+async fn get(call: Call) -> Result<Value, Fault> {
+    let limit = size(call.input.integer("limit").unwrap_or(ACTORS));
+    let tree = &call.deps.tree;
+    let actors = tree.snapshot(call.input.opt_text("prefix"), limit);
+    Ok(json!({"actors": actors, "counts": tree.counts(), "total": tree.len()}))
+}
+
+async fn restart(call: Call) -> Result<Value, Fault> {
+    let text = call.input.text("path");
+    let path = path_of(text)?;
+    if call.deps.tree.get(&path).is_none() {
+        return Err(Fault::not_found(format!(
+            "path: there is no actor {text:?} on this node; busker.tree.get has those there are"
+        )));
+    }
+    call.deps.actors.restart(path).await?;
+    Ok(json!({"path": text, "restarted": true}))
+}
+
+fn path_of(text: &str) -> Result<ActorPath, Fault> {
+    let mut parts = text.split('/');
+    let root = parts.next().unwrap_or_default();
+    if text.is_empty() || text.split('/').any(str::is_empty) {
+        return Err(Fault::violations(vec![Violation::new(
+            "path",
+            "must be names joined by '/', such as node1/channels",
+        )]));
+    }
+    Ok(parts.fold(ActorPath::root(root), |path, name| path.child(name)))
+}
+
+async fn events(call: Call) -> Result<Value, Fault> {
+    let limit = size(call.input.integer("limit").unwrap_or(EVENTS));
+    let reports: Vec<Value> = call
+        .deps
+        .tree
+        .recent(limit)
+        .iter()
+        .map(|report| json!(**report))
+        .collect();
+    Ok(json!({"reports": reports, "events": call.deps.node.events(limit)}))
+}
+
+fn size(limit: i64) -> usize {
+    usize::try_from(limit).unwrap_or_default()
+}

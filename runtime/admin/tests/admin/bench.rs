@@ -1,0 +1,329 @@
+//! A migrated SQLite database, and a node made of remembered calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use busker_admin::ports::{
+    AdminDeps, CallAnswer, DeployAnswer, Deployer, NodeControl, NodeView, ServiceCall,
+    ServiceCaller, ServiceRow, TreeControl,
+};
+use busker_catalog::Catalog;
+use busker_kit::{Tree, clock};
+use busker_model::event::Event;
+use busker_model::invocation::{ReplyBody, Role};
+use busker_model::report::ActorPath;
+use busker_model::{
+    Cid, ErrorClass, Fault, Origin, Principal, Reply, Request, ServiceDefinition, ServiceName,
+    Transport,
+};
+use busker_odb::{Odb, OdbConfig, PasswordCost, Passwords, Vault};
+use busker_service::outgoing::{HttpAnswer, HttpCall, Ping};
+use busker_service::ports::{AsyncOptions, NoKeyValue};
+use busker_service::{BoxFuture, Context, Invoker, OutgoingHttp, Ports, Runner};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+/// Calls the node remembers.
+const REMEMBERED: usize = 64;
+
+/// What the node was asked to do.
+#[derive(Debug)]
+pub(crate) struct Node {
+    asked: mpsc::Sender<String>,
+    package: i64,
+}
+
+impl Node {
+    fn remember(&self, what: String) {
+        self.asked.try_send(what).unwrap();
+    }
+
+    fn answer(&self, name: &str) -> DeployAnswer {
+        DeployAnswer {
+            package: self.package,
+            name: name.to_owned(),
+            generation: 1,
+            state: "active".to_owned(),
+            services: vec!["stockmarket.get-market-cap".to_owned()],
+        }
+    }
+
+    fn definitions(&self) -> Vec<ServiceDefinition> {
+        let origin = Origin::Python {
+            package: self.package,
+            file: "stockmarket.py".to_owned(),
+            pool: "default".to_owned(),
+        };
+        let name = |text| ServiceName::new(text).unwrap();
+        let mut guarded = ServiceDefinition::new(name("vault.open"), "Vault", Origin::Rust);
+        guarded.permission = Role::Admin;
+        let market = name("stockmarket.get-market-cap");
+        vec![
+            ServiceDefinition::new(market, "stockmarket.GetMarketCap", origin),
+            guarded,
+        ]
+    }
+}
+
+fn done<T: Send + 'static>(value: T) -> BoxFuture<'static, Result<T, Fault>> {
+    Box::pin(std::future::ready(Ok(value)))
+}
+
+impl Deployer for Node {
+    fn deploy(
+        &self,
+        name: String,
+        bytes: Bytes,
+        who: String,
+    ) -> BoxFuture<'static, Result<DeployAnswer, Fault>> {
+        self.remember(format!("deploy {name} {} bytes {who}", bytes.len()));
+        done(self.answer(&name))
+    }
+
+    fn delete(&self, name: String, who: String) -> BoxFuture<'static, Result<DeployAnswer, Fault>> {
+        self.remember(format!("delete {name} {who}"));
+        done(self.answer("stockmarket.py"))
+    }
+
+    fn rollback(
+        &self,
+        name: String,
+        to: Option<i64>,
+        who: String,
+    ) -> BoxFuture<'static, Result<DeployAnswer, Fault>> {
+        self.remember(format!("rollback {name} {to:?} {who}"));
+        done(self.answer(&name))
+    }
+}
+
+impl NodeView for Node {
+    fn name(&self) -> String {
+        "node1".to_owned()
+    }
+
+    fn info(&self) -> Value {
+        json!({"name": "node1", "version": "test"})
+    }
+
+    fn services(&self) -> Vec<ServiceRow> {
+        let row = |definition| ServiceRow {
+            definition: Arc::new(definition),
+            active: true,
+            state: "running".to_owned(),
+            in_flight: 1,
+            requests: 4,
+            errors: 1,
+            total_micros: 10_000,
+            max_micros: 7_500,
+        };
+        self.definitions().into_iter().map(row).collect()
+    }
+
+    fn statistics(&self) -> Value {
+        json!({"channels": {"crm": {"requests": 3}}, "outgoing": {}})
+    }
+
+    fn events(&self, _limit: usize) -> Vec<Event> {
+        Vec::new()
+    }
+
+    fn role_holder(&self) -> Option<String> {
+        Some("node1".to_owned())
+    }
+}
+
+impl NodeControl for Node {
+    fn drain(&self) -> BoxFuture<'static, Result<(), Fault>> {
+        self.remember("drain".to_owned());
+        done(())
+    }
+
+    fn resume(&self) -> BoxFuture<'static, Result<(), Fault>> {
+        self.remember("resume".to_owned());
+        done(())
+    }
+}
+
+impl TreeControl for Node {
+    fn restart(&self, path: ActorPath) -> BoxFuture<'static, Result<(), Fault>> {
+        self.remember(format!("restart {path}"));
+        done(())
+    }
+}
+
+impl ServiceCaller for Node {
+    fn call(&self, call: ServiceCall) -> BoxFuture<'static, Result<CallAnswer, Fault>> {
+        let body = String::from_utf8_lossy(&call.body).into_owned();
+        let (format, transport) = (call.data_format.as_str(), call.transport.as_str());
+        self.remember(format!("call {} {format} {transport} {body}", call.service));
+        done(CallAnswer {
+            status: 200,
+            content_type: "application/json".to_owned(),
+            body: Bytes::from_static(b"{\"ok\":true}"),
+        })
+    }
+}
+
+impl Invoker for Node {
+    fn invoke(&self, request: Request) -> BoxFuture<'static, Result<Reply, Fault>> {
+        let fault = Fault::not_found(request.service.to_string());
+        Box::pin(std::future::ready(Err(fault)))
+    }
+
+    fn invoke_async(
+        &self,
+        request: Request,
+        _how: AsyncOptions,
+    ) -> BoxFuture<'static, Result<Cid, Fault>> {
+        done(request.cid)
+    }
+
+    fn definition(&self, service: &str) -> Option<Arc<ServiceDefinition>> {
+        let mut all = self.definitions().into_iter();
+        all.find(|one| one.name.as_str() == service).map(Arc::new)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.definitions()
+            .iter()
+            .map(|one| one.name.to_string())
+            .collect()
+    }
+}
+
+impl OutgoingHttp for Node {
+    fn send(
+        &self,
+        connection: &str,
+        _transport: Transport,
+        _call: HttpCall,
+    ) -> BoxFuture<'static, Result<HttpAnswer, Fault>> {
+        Box::pin(std::future::ready(Err(Fault::not_found(connection))))
+    }
+
+    fn ping(
+        &self,
+        connection: &str,
+        transport: Transport,
+    ) -> BoxFuture<'static, Result<Ping, Fault>> {
+        self.remember(format!("ping {connection} {}", transport.as_str()));
+        done(Ping {
+            ok: false,
+            ms: 3,
+            message: "connection refused".to_owned(),
+            class: Some(ErrorClass::Unavailable),
+        })
+    }
+}
+
+/// The services, and what they work on.
+pub(crate) struct Bench {
+    pub(crate) odb: Odb,
+    pub(crate) tree: Tree,
+    runners: Vec<Arc<dyn Runner>>,
+    ports: Arc<Ports>,
+    asked: mpsc::Receiver<String>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with(Catalog::builtin(), 1).await
+    }
+
+    pub(crate) async fn with(catalog: Catalog, package: i64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = Vault::create(&folder.path().join("busker.key")).unwrap();
+        let config = OdbConfig::sqlite(folder.path().join("odb.db"));
+        let odb = Odb::open(config).await.unwrap().with_vault(Arc::new(vault));
+        odb.migrate().await.unwrap();
+        let (sender, asked) = mpsc::channel(REMEMBERED);
+        let node = Arc::new(Node {
+            asked: sender,
+            package,
+        });
+        let tree = Tree::new("node1");
+        let deps = AdminDeps {
+            catalog: Arc::new(catalog),
+            odb: odb.clone(),
+            passwords: Passwords::new(PasswordCost::Test).unwrap(),
+            tree: tree.clone(),
+            actors: node.clone(),
+            deployer: node.clone(),
+            node: node.clone(),
+            control: node.clone(),
+            caller: node.clone(),
+        };
+        let ports = Arc::new(Ports {
+            invoker: node.clone(),
+            http: node,
+            key_value: Arc::new(NoKeyValue),
+            cluster: "test".into(),
+            node: "node1".into(),
+        });
+        Self {
+            odb,
+            tree,
+            runners: busker_admin::services(deps).unwrap(),
+            ports,
+            asked,
+            _folder: folder,
+        }
+    }
+
+    /// Invokes a service with a body as it came.
+    pub(crate) async fn send(
+        &self,
+        service: &str,
+        role: Option<Role>,
+        body: &str,
+    ) -> Result<Value, Fault> {
+        let runner = self.runners.iter();
+        let runner = runner
+            .filter(|runner| runner.definition().name.as_str() == service)
+            .next_back()
+            .unwrap_or_else(|| panic!("there is no {service}"));
+        let deadline = clock::now() + Duration::from_secs(30);
+        let name = runner.definition().name.clone();
+        let mut request = Request::json(name, Bytes::from(body.to_owned()), deadline);
+        request.principal = Some(Arc::new(Principal {
+            name: "ann".to_owned(),
+            role,
+        }));
+        let context = Context::new(request, Arc::clone(&self.ports));
+        match runner.run(context).await?.body {
+            ReplyBody::Json(text) => Ok(serde_json::from_slice(&text).unwrap()),
+            other => panic!("{service} answers {other:?}"),
+        }
+    }
+
+    pub(crate) async fn as_role(
+        &self,
+        role: Role,
+        service: &str,
+        input: Value,
+    ) -> Result<Value, Fault> {
+        self.send(service, Some(role), &input.to_string()).await
+    }
+
+    /// As an admin, who may do it all.
+    pub(crate) async fn call(&self, service: &str, input: Value) -> Result<Value, Fault> {
+        self.as_role(Role::Admin, service, input).await
+    }
+
+    /// The next thing the node was asked to do.
+    pub(crate) fn asked(&mut self) -> Option<String> {
+        self.asked.try_recv().ok()
+    }
+
+    pub(crate) fn runners(&self) -> &[Arc<dyn Runner>] {
+        &self.runners
+    }
+}
+
+/// The class of a refusal, and its message.
+pub(crate) fn refusal(outcome: Result<Value, Fault>) -> (ErrorClass, String) {
+    let fault = outcome.unwrap_err();
+    (fault.class, fault.message.to_string())
+}

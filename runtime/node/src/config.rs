@@ -1,0 +1,265 @@
+//! `busker.toml`: what a node needs to join its cluster. Everything else is in the ODB.
+//!
+//! Relative paths start at the node's folder. The process environment is read here and nowhere else in a node.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use busker_model::Secret;
+use busker_odb::OdbConfig;
+use serde::{Deserialize, Serialize};
+
+mod check;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+pub use sections::{
+    LimitsSection, Listener, NodeSection, OdbSection, PythonSection, ServicesSection,
+    TelemetrySection, TlsFiles,
+};
+
+/// Name of the file in a node's folder.
+pub const CONFIG_FILE: &str = "busker.toml";
+/// Environment variable with the password of a PostgreSQL ODB.
+pub const ODB_PASSWORD_VARIABLE: &str = "BUSKER_ODB_PASSWORD";
+/// Environment variable with the interpreter for Python services.
+pub const PYTHON_VARIABLE: &str = "BUSKER_PYTHON";
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// `[node]`
+    pub node: NodeSection,
+    /// `[odb]`
+    #[serde(default)]
+    pub odb: OdbSection,
+    /// `[http]`: the listener of channels.
+    pub http: Listener,
+    /// `[admin]`: the listener of the API.
+    pub admin: Listener,
+    /// `[python]`
+    #[serde(default)]
+    pub python: PythonSection,
+    /// `[services]`
+    #[serde(default)]
+    pub services: ServicesSection,
+    /// `[telemetry]`
+    #[serde(default)]
+    pub telemetry: TelemetrySection,
+    /// `[limits]`
+    #[serde(default)]
+    pub limits: LimitsSection,
+    /// Folder of the node; relative paths start here.
+    #[serde(skip)]
+    pub dir: PathBuf,
+}
+
+/// Everything wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong, at least one.
+    pub faults: Vec<ConfigFault>,
+}
+
+/// One thing wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFault {
+    /// Line, from 1; `None` when it is about what is not there.
+    pub line: Option<usize>,
+    /// Field, such as `http.listen`; empty when the file is not TOML at all.
+    pub field: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for ConfigError {
+    /// One line per fault: `file:line: field: what is wrong and what to do`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.faults.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{}:", self.file.display())?;
+            if let Some(line) = fault.line {
+                write!(f, "{line}:")?;
+            }
+            if !fault.field.is_empty() {
+                write!(f, " {}:", fault.field)?;
+            }
+            write!(f, " {}", fault.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl NodeConfig {
+    /// Reads and checks `dir/busker.toml`.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming file, line, field and what is accepted.
+    pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        let file = dir.join(CONFIG_FILE);
+        let text = std::fs::read_to_string(&file).map_err(|error| ConfigError {
+            file: file.clone(),
+            faults: vec![ConfigFault {
+                line: None,
+                field: String::new(),
+                message: format!("cannot be read ({error}): is this the folder of a node?"),
+            }],
+        })?;
+        let mut config = Self::parse(&text, &file)?;
+        dir.clone_into(&mut config.dir);
+        Ok(config)
+    }
+
+    /// Reads and checks a text.
+    fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        let failed = |faults| ConfigError {
+            file: file.to_owned(),
+            faults,
+        };
+        let wrong = |field: &str, error: &toml::de::Error| ConfigFault {
+            line: error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map(|before| before.matches('\n').count() + 1),
+            field: field.to_owned(),
+            message: error.message().to_owned(),
+        };
+        let reader = toml::Deserializer::parse(text)
+            .map_err(|error| failed(vec![wrong("", &error)]))?;
+        let config: Self = serde_path_to_error::deserialize(reader).map_err(|error| {
+            let path = error.path().to_string();
+            let field = if path == "." { "" } else { path.as_str() };
+            failed(vec![wrong(field, error.inner())])
+        })?;
+        let faults = config.check();
+        if faults.is_empty() {
+            return Ok(config);
+        }
+        let placed = faults.into_iter().map(|fault| ConfigFault {
+            line: line_of(text, &fault.field),
+            field: fault.field,
+            message: fault.message,
+        });
+        Err(failed(placed.collect()))
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// When a value has no form in TOML.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
+    /// A path of the file, made absolute.
+    #[must_use]
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.dir.join(path)
+    }
+
+    /// The file of an embedded ODB; [`NodeConfig::odb`] knows PostgreSQL as well.
+    #[must_use]
+    pub fn odb_path(&self) -> PathBuf {
+        let path = self.odb.sqlite_path();
+        self.path(path.unwrap_or_else(|| Path::new("data/odb.db")))
+    }
+
+    /// The key that seals secrets.
+    #[must_use]
+    pub fn key_path(&self) -> PathBuf {
+        self.dir.join("busker.key")
+    }
+
+    /// The folder that is watched for services.
+    #[must_use]
+    pub fn pickup_path(&self) -> PathBuf {
+        self.dir.join("pickup")
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.dir.join("logs").join("node.log")
+    }
+
+    /// The folder for what the node keeps: databases, unpacked packages, its pid.
+    #[must_use]
+    pub fn data_path(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Where the operational database is, with its password from `odb.password_file` or [`ODB_PASSWORD_VARIABLE`].
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the password file cannot be read.
+    pub fn odb(&self) -> Result<OdbConfig, ConfigError> {
+        if let Some(path) = self.odb.sqlite_path() {
+            return Ok(OdbConfig::sqlite(self.path(path)));
+        }
+        let password = match &self.odb.password_file {
+            Some(file) => Some(self.read_password(file)?),
+            None => variable(ODB_PASSWORD_VARIABLE).map(Secret::new),
+        };
+        Ok(OdbConfig::Postgres {
+            url: self.odb.url.clone(),
+            pool_size: self.odb.pool_size,
+            password,
+            root_certificate: self.odb.root_certificate.as_ref().map(|file| self.path(file)),
+        })
+    }
+
+    fn read_password(&self, file: &Path) -> Result<Secret, ConfigError> {
+        let path = self.path(file);
+        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError {
+            file: self.dir.join(CONFIG_FILE),
+            faults: vec![ConfigFault {
+                line: None,
+                field: "odb.password_file".to_owned(),
+                message: format!("{}: {error}", path.display()),
+            }],
+        })?;
+        Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+    }
+}
+
+/// Variables of this process, for what starts programs of its own; those that are not UTF-8 are left out.
+#[must_use]
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// One variable of this process.
+#[must_use]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name)?
+        .into_string()
+        .ok()
+        .filter(|value| !value.is_empty())
+}
+
+/// The line a field such as `http.listen` is set in, or that of its section.
+fn line_of(text: &str, field: &str) -> Option<usize> {
+    let (section, key) = field.split_once('.').unwrap_or((field, ""));
+    let mut inside = false;
+    let mut found = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(name) = line.strip_prefix('[') {
+            inside = name.trim_end().trim_end_matches(']') == section;
+            found = if inside { Some(index + 1) } else { found };
+        } else if inside && line.split('=').next().is_some_and(|name| name.trim() == key) {
+            return Some(index + 1);
+        }
+    }
+    found
+}

@@ -1,0 +1,149 @@
+//! The sections of `busker.toml`, with their defaults.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// Who the node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSection {
+    /// Name of the node.
+    pub name: String,
+    /// Name of its cluster.
+    pub cluster: String,
+}
+
+/// Where the operational database is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OdbSection {
+    /// `sqlite:data/odb.db` or `postgresql://user@host:port/database`, without a password.
+    pub url: String,
+    /// File with the password, in place of the variable.
+    pub password_file: Option<PathBuf>,
+    /// PEM file of the authority behind the server's certificate.
+    pub root_certificate: Option<PathBuf>,
+    /// Connections to PostgreSQL.
+    pub pool_size: usize,
+}
+
+impl Default for OdbSection {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:data/odb.db".to_owned(),
+            password_file: None,
+            root_certificate: None,
+            pool_size: busker_odb::POSTGRES_POOL_SIZE,
+        }
+    }
+}
+
+impl OdbSection {
+    /// The file of an embedded database; `None` for a server.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.url.strip_prefix("sqlite:").map(Path::new)
+    }
+}
+
+/// One HTTP listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listener {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// Threads that serve it.
+    #[serde(default = "one_worker")]
+    pub workers: usize,
+    /// Most connections of one thread; more wait in the kernel.
+    #[serde(default = "max_connections")]
+    pub max_connections: usize,
+    /// Certificate and key; plain HTTP without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
+}
+
+/// Files of a TLS listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// Certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Private key, PEM, readable by its owner only.
+    pub key: PathBuf,
+}
+
+fn one_worker() -> usize {
+    1
+}
+
+fn max_connections() -> usize {
+    25_000
+}
+
+/// How Python services run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PythonSection {
+    /// Interpreter; a virtual environment gives services their libraries. Otherwise `BUSKER_PYTHON`,
+    /// `/usr/bin/python3`, then the PATH.
+    pub interpreter: Option<PathBuf>,
+    /// Worker processes of the pool `default`; one per core when missing.
+    pub workers: Option<usize>,
+    /// Most requests in flight at one worker; 64 when missing.
+    pub window: Option<u32>,
+}
+
+/// Services that are there without a deploy.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServicesSection {
+    /// Python files or folders this node loads at boot.
+    pub static_sources: Vec<PathBuf>,
+}
+
+/// What the node tells about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySection {
+    /// OpenTelemetry collector, such as `http://127.0.0.1:4318`; traces are exported only when it is set.
+    pub otlp_endpoint: Option<String>,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub log_level: String,
+}
+
+impl Default for TelemetrySection {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: None,
+            log_level: "info".to_owned(),
+        }
+    }
+}
+
+/// Bounds of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSection {
+    /// Longest body of a request to a channel that sets no limit, in bytes.
+    pub body_bytes: u64,
+    /// Longest time for the head of a request, in milliseconds.
+    pub head_timeout_ms: u64,
+    /// Longest time for the body of a request, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// Time requests in flight have when the node stops, in milliseconds.
+    pub drain_timeout_ms: u64,
+}
+
+impl Default for LimitsSection {
+    fn default() -> Self {
+        Self {
+            body_bytes: 16 * 1024 * 1024,
+            head_timeout_ms: 5_000,
+            body_timeout_ms: 30_000,
+            drain_timeout_ms: 10_000,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+use std::path::Path;
+
+use super::*;
+
+const WHOLE: &str = r#"
+[node]
+name = "node1"
+cluster = "quickstart"
+
+[odb]
+url = "sqlite:data/odb.db"
+
+[http]
+listen = "127.0.0.1:17010"
+workers = 2
+
+[admin]
+listen = "127.0.0.1:8183"
+
+[python]
+workers = 1
+
+[telemetry]
+log_level = "debug"
+"#;
+
+fn parse(text: &str) -> Result<NodeConfig, ConfigError> {
+    NodeConfig::parse(text, Path::new("node1/busker.toml"))
+}
+
+fn refusal(from: &str, to: &str) -> String {
+    assert!(WHOLE.contains(from));
+    parse(&WHOLE.replace(from, to)).unwrap_err().to_string()
+}
+
+#[test]
+fn a_whole_file_is_read_and_written_back_alike() {
+    let config = parse(WHOLE).unwrap();
+    assert_eq!((config.http.workers, config.admin.workers), (2, 1));
+    assert_eq!(config.telemetry.log_level, "debug");
+    assert_eq!(config.limits, LimitsSection::default());
+    assert_eq!(parse(&config.to_toml().unwrap()).unwrap(), config);
+}
+
+#[test]
+fn an_error_names_file_line_field_and_what_is_accepted() {
+    let unknown = refusal("workers = 2", "wrkers = 2");
+    assert!(unknown.starts_with("node1/busker.toml:11: http"), "{unknown}");
+    assert!(unknown.contains("wrkers") && unknown.contains("workers"), "{unknown}");
+    let address = refusal("127.0.0.1:17010", "localhost");
+    assert!(address.starts_with("node1/busker.toml:10: http.listen:"), "{address}");
+    let level = refusal("\"debug\"", "\"loud\"");
+    assert_eq!(
+        level,
+        "node1/busker.toml:20: telemetry.log_level: use one of error, warn, info, debug, trace"
+    );
+    let missing = refusal("cluster = \"quickstart\"", "");
+    assert!(missing.contains("cluster"), "{missing}");
+    let broken = refusal("[http]", "[http");
+    assert!(broken.starts_with("node1/busker.toml:9:"), "{broken}");
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let text = WHOLE.replace("workers = 2", "workers = 0").replace("8183", "17010");
+    let error = parse(&text).unwrap_err();
+    let fields: Vec<&str> = error.faults.iter().map(|fault| fault.field.as_str()).collect();
+    assert_eq!(fields, ["http.workers", "admin.listen"]);
+    assert_eq!(error.faults[1].line, Some(14));
+}
+
+#[test]
+fn a_password_in_the_url_is_refused_and_not_repeated() {
+    let error = refusal("sqlite:data/odb.db", "postgresql://busker:hunter2@db:5432/busker");
+    assert!(error.contains("odb.url") && error.contains("password_file"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    for wrong in ["mysql://db/busker", "sqlite:"] {
+        assert!(refusal("sqlite:data/odb.db", wrong).contains("odb.url"));
+    }
+}
+
+#[test]
+fn files_start_at_the_folder_of_the_node() {
+    let mut config = parse(WHOLE).unwrap();
+    config.dir = "/env/node1".into();
+    assert_eq!(config.log_path(), Path::new("/env/node1/logs/node.log"));
+    let OdbConfig::Sqlite { path, .. } = config.odb().unwrap() else {
+        panic!("a file");
+    };
+    assert_eq!(path, Path::new("/env/node1/data/odb.db"));
+    let fields: Vec<String> = config.check_files().into_iter().map(|fault| fault.field).collect();
+    assert_eq!(fields, ["pickup", "logs", "data", "busker.key"]);
+}
+
+#[test]
+fn a_folder_without_the_file_says_so() {
+    let dir = std::env::temp_dir();
+    let error = NodeConfig::load(&dir.join("no-such-node")).unwrap_err().to_string();
+    assert!(error.contains("no-such-node/busker.toml") && error.contains("folder of a node"), "{error}");
+}
