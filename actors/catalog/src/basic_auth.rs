@@ -6,8 +6,7 @@ use busker_security::BasicAuthSettings;
 use busker_security::basic::MAX_PART_BYTES;
 use serde_json::{Value, json};
 
-use crate::kind::{read, written};
-use crate::{Kind, Prepared};
+use crate::kind::{Kind, Prepared, read, written};
 
 const KIND: &str = "basic-auth";
 const SECRETS: &[&str] = &["password"];

@@ -6,10 +6,9 @@
 mod basic_auth;
 mod channel_http;
 mod kind;
-mod outgoing_http;
 mod service_settings;
 
-pub use busker_connector::{Kind, Prepared};
+pub use kind::{Kind, Prepared};
 
 use std::collections::BTreeMap;
 
@@ -25,17 +24,11 @@ impl Catalog {
     /// Every kind this version knows.
     #[must_use]
     pub fn builtin() -> Self {
-        Self::of([
+        let kinds = [
             basic_auth::kind(),
             channel_http::kind(),
-            outgoing_http::kind(),
             service_settings::kind(),
-        ])
-    }
-
-    /// A list of these kinds, for a node that brings its own and for tests.
-    #[must_use]
-    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        ];
         Self {
             kinds: kinds
                 .into_iter()
@@ -55,12 +48,6 @@ impl Catalog {
     pub fn iter(&self) -> impl Iterator<Item = &Kind> {
         self.kinds.values()
     }
-}
-
-/// `family.kind`, the middle of the names of a kind's admin services.
-#[must_use]
-pub fn title(kind: &Kind) -> String {
-    format!("{}.{}", kind.family, kind.kind)
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@ use busker_model::object::Violation;
 use busker_model::service::ServiceSettings;
 use serde_json::{Value, json};
 
-use crate::kind::{read, written};
-use crate::{Kind, Prepared};
+use crate::kind::{Kind, Prepared, read, written};
 
 const KIND: &str = "settings";
 

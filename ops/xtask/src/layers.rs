@@ -15,41 +15,21 @@ use crate::process::Step;
 const LAYERS: &[(&str, &[&str])] = &[
     ("nouns", &["busker-model", "busker-service-derive"]),
     ("what an actor is", &["busker-kit"]),
-    (
-        "ports and stores",
-        &[
-            "busker-odb",
-            "busker-connector",
-            "busker-telemetry",
-            "busker-service",
-        ],
-    ),
+    ("ports and stores", &["busker-odb", "busker-service"]),
     (
         "transports and hosts",
-        &[
-            "busker-connector-http",
-            "busker-python",
-            "busker-security",
-            "busker-samples",
-        ],
+        &["busker-connector-http", "busker-python", "busker-security"],
     ),
     (
         "families of actors",
-        &[
-            "busker-channels",
-            "busker-outgoing",
-            "busker-services",
-            "busker-pipeline",
-        ],
+        &["busker-channels", "busker-services", "busker-pipeline"],
     ),
-    ("lists and packages", &["busker-catalog", "busker-packages"]),
-    ("change", &["busker-admin", "busker-reconcile"]),
-    ("a node", &["busker-node"]),
-    ("the command line", &["busker-cli"]),
+    ("lists and packages", &["busker-catalog"]),
+    ("change", &["busker-reconcile"]),
 ];
 
 /// Tools and tests: they may use anything, and nothing may use them.
-const EXEMPT: &[&str] = &["xtask", "busker-integration-tests"];
+const EXEMPT: &[&str] = &["xtask"];
 
 /// Our crates and the crates of ours that each one uses, not counting tests.
 type Uses = BTreeMap<String, Vec<String>>;

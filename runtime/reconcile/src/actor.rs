@@ -39,7 +39,13 @@ pub struct Parts {
 pub fn spec(parts: &Parts) -> ChildSpec {
     let parts = parts.clone();
     ChildSpec::actor("reconcile", "reconcile", move |seat| {
-        (ReconcileActor, ReconcileArgs { seat, parts: parts.clone() })
+        (
+            ReconcileActor,
+            ReconcileArgs {
+                seat,
+                parts: parts.clone(),
+            },
+        )
     })
 }
 

@@ -29,11 +29,22 @@ impl Passes {
         let mount = parts.mount.clone();
         let make = move |name: &str, desired: &Desired| channel::spec(name, desired, &mount);
         let channels = Children::new(parts.channels.clone(), make);
-        Self { parts, channels, objects: HashMap::new(), security: HashMap::new(), revision: 0 }
+        Self {
+            parts,
+            channels,
+            objects: HashMap::new(),
+            security: HashMap::new(),
+            revision: 0,
+        }
     }
 
     pub(crate) async fn pass(&mut self) -> Result<(), Fault> {
-        let changes = self.parts.odb.objects().changes_since(self.revision).await?;
+        let changes = self
+            .parts
+            .odb
+            .objects()
+            .changes_since(self.revision)
+            .await?;
         if !changes.changes.is_empty() || changes.complete {
             self.take(&changes).await?;
         }
@@ -73,11 +84,16 @@ impl Passes {
         }
         let outcome = if touched {
             let all = self.objects.iter();
-            let desired = all.filter_map(|(name, object)| Some((name.clone(), self.desired(object)?))).collect();
+            let desired = all
+                .filter_map(|(name, object)| Some((name.clone(), self.desired(object)?)))
+                .collect();
             self.channels.reset(desired).await
         } else {
             let desired = names.into_iter().map(|name| {
-                let desired = self.objects.get(&name).and_then(|object| self.desired(object));
+                let desired = self
+                    .objects
+                    .get(&name)
+                    .and_then(|object| self.desired(object));
                 (name, desired)
             });
             let desired = desired.collect();
@@ -91,14 +107,28 @@ impl Passes {
 
     fn prepare_security(&mut self, object: &Object) -> Result<(), Fault> {
         let password = self.parts.odb.objects().reveal(object, "password")?;
-        let text = |field: &str| object.settings.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |field: &str| {
+            object
+                .settings
+                .get(field)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         let Some(password) = password.filter(|_| object.active) else {
             self.security.remove(&object.key.name);
             return Ok(());
         };
-        let settings = BasicAuthSettings { username: text("username"), realm: text("realm"), password };
+        let settings = BasicAuthSettings {
+            username: text("username"),
+            realm: text("realm"),
+            password,
+        };
         let prepared = PreparedBasic::new(&object.key.name, &settings)?;
-        self.security.insert(object.key.name.clone(), (object.revision, Definition::BasicAuth(prepared)));
+        self.security.insert(
+            object.key.name.clone(),
+            (object.revision, Definition::BasicAuth(prepared)),
+        );
         Ok(())
     }
 
@@ -108,25 +138,42 @@ impl Passes {
         let settings = match ChannelSettings::read(&object.settings) {
             Ok(settings) => settings,
             Err(faults) => {
-                tracing::error!("channel {:?} has settings this version refuses: {faults:?}", object.key.name);
+                tracing::error!(
+                    "channel {:?} has settings this version refuses: {faults:?}",
+                    object.key.name
+                );
                 return None;
             }
         };
-        let named = settings.security.as_ref().map(|name| self.security.get(name));
+        let named = settings
+            .security
+            .as_ref()
+            .map(|name| self.security.get(name));
         let (security, active, revision) = match named {
             None => (None, object.active, object.revision),
             Some(None) => (None, false, object.revision),
-            Some(Some((revision, definition))) => {
-                (Some(definition.clone()), object.active, object.revision.max(*revision))
-            }
+            Some(Some((revision, definition))) => (
+                Some(definition.clone()),
+                object.active,
+                object.revision.max(*revision),
+            ),
         };
-        Some(Desired { name: object.key.name.clone(), settings, security, active, revision })
+        Some(Desired {
+            name: object.key.name.clone(),
+            settings,
+            security,
+            active,
+            revision,
+        })
     }
 
     /// A channel may name a service that is not there yet; it shows so, and answers 503 until it is.
     fn show_waiting(&self) {
         for route in self.parts.mount.all() {
-            show(&route, self.parts.directory.get(route.service.as_str()).is_some());
+            show(
+                &route,
+                self.parts.directory.get(route.service.as_str()).is_some(),
+            );
         }
     }
 }
@@ -134,7 +181,9 @@ impl Passes {
 fn show(route: &Route, has_service: bool) {
     match (route.active, has_service) {
         (false, _) => route.seat.state(ActorState::Degraded, Some("inactive")),
-        (true, false) => route.seat.state(ActorState::Degraded, Some("waiting-for-service")),
+        (true, false) => route
+            .seat
+            .state(ActorState::Degraded, Some("waiting-for-service")),
         (true, true) => route.seat.state(ActorState::Running, None),
     }
 }

@@ -53,6 +53,10 @@ pub const DEFAULT_MAX_CONCURRENCY: u32 = 1_000;
 pub const DEFAULT_SLOW_THRESHOLD_MS: u64 = 1_000;
 
 /// A service as its engine publishes it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent facts an engine states, each shown by its name"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceDefinition {
     /// Name.

@@ -6,15 +6,11 @@ import importlib.util
 import os
 import sys
 import unittest
-from typing import Any, List, Set
+from typing import Any, List
 
 from tests.node import Node, OnCall, no_calls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-
-
-#: Libraries whose absence was told.
-_told: Set[str] = set()
 
 
 def source(name: str) -> str:
@@ -27,9 +23,7 @@ def needs(module: str) -> None:
     """Skips a test, loudly, when a library is not installed."""
     if importlib.util.find_spec(module) is None:
         text = f"SKIPPED: {module} is not installed for {sys.executable}"
-        if module not in _told:
-            _told.add(module)
-            print(text, file=sys.stderr)
+        print(text, file=sys.stderr)
         raise unittest.SkipTest(text)
 
 

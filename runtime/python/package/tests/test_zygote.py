@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import json
 import os
 import signal
@@ -50,8 +49,7 @@ class Zygote(unittest.TestCase):
     def fork(self, number: int) -> "tuple[Node, int]":
         ours, theirs = socket.socketpair()
         message = json.dumps({"worker": number, "pool": "default", "scheduler": "lf"}).encode() + b"\n"
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))
-        self.control.sendmsg([message], [rights])
+        socket.send_fds(self.control, [message], [theirs.fileno()])
         theirs.close()
         answer = self.says()
         self.assertEqual(answer["worker"], number)
