@@ -254,7 +254,7 @@ class Ctx:
             typed = read is not None or not isinstance(target, str)
             return run_nested(self._task, chosen, lambda: chosen.run_local(self._task, data, {"typed": typed}))
         body, is_json = to_body(data)
-        meta, answer = self._task.call({"op": "invoke", "service": name, "json": is_json}, body)
+        meta, answer = self._task.call({"op": "invoke", "service": name, "json": is_json or not body}, body)
         if meta.get("kind") == "empty" or not answer:
             return None
         if meta.get("kind") == "raw":
@@ -270,7 +270,7 @@ class Ctx:
         """Has a service run later, ``delay`` seconds from now at the earliest, anywhere; the cid it will have."""
         body, is_json = to_body(data)
         name = target if isinstance(target, str) else target.name
-        meta: Meta = {"op": "invoke_async", "service": name, "json": is_json}
+        meta: Meta = {"op": "invoke_async", "service": name, "json": is_json or not body}
         if delay > 0:
             meta["delay_ms"] = int(delay * 1000)
         found, _ = self._task.call(meta, body)

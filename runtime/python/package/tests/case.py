@@ -6,11 +6,15 @@ import importlib.util
 import os
 import sys
 import unittest
-from typing import Any, List
+from typing import Any, List, Set
 
 from tests.node import Node, OnCall, no_calls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+#: Libraries whose absence was told.
+_told: Set[str] = set()
 
 
 def source(name: str) -> str:
@@ -23,7 +27,9 @@ def needs(module: str) -> None:
     """Skips a test, loudly, when a library is not installed."""
     if importlib.util.find_spec(module) is None:
         text = f"SKIPPED: {module} is not installed for {sys.executable}"
-        print(text, file=sys.stderr)
+        if module not in _told:
+            _told.add(module)
+            print(text, file=sys.stderr)
         raise unittest.SkipTest(text)
 
 

@@ -129,14 +129,14 @@ class Schedulers:
         self.assertEqual(node.ping()["in_flight"], 0)
 
     def test_hard_cancels_at_random_moments_hit_only_their_own_request(self: Any) -> None:
-        node = self.load()
-        chance = random.Random(1)
+        node, chance, outcomes = self.load(), random.Random(1), set()
         for turn in range(60):
-            victim = node.start("mix.burn", segments(b'{"word":"v","seconds":0.004}'))
-            time.sleep(chance.random() * 0.008)
+            victim = node.start("mix.burn", segments(b'{"word":"v","seconds":0.01}'))
+            time.sleep(chance.random() * 0.015)
             node.send(protocol.CANCEL, victim, {"reason": "timeout", "hard": True})
             self.one(node, "nested", f"n{turn}", turn)
-            self.assertIn(node.wait(victim, 5)[0], (protocol.RES, protocol.ERR))
+            outcomes.add(node.wait(victim, 5)[0])
+        self.assertEqual(outcomes, {protocol.RES, protocol.ERR})  # some were in time, some were not
         self.assertEqual(node.ping()["in_flight"], 0)
 
     def test_cancelling_what_is_gone_changes_nothing(self: Any) -> None:

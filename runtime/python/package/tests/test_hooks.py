@@ -111,6 +111,10 @@ class Hooks(WorkerCase):
         type_, meta, body = node.ask("hooked", {"refuse": True})
         self.assertEqual((type_, meta, body), (protocol.RES, {"status": 400, "kind": "empty"}, b""))
 
+    def test_a_job_of_unknown_kind_has_the_general_hooks(self) -> None:
+        found = self.load().json("hooked", {}, channel="scheduler")
+        self.assertEqual(found["order"], [name for name in job("cron_style") if "cron_style" not in name])
+
     def test_job_hooks_do_not_run_on_other_channels(self) -> None:
         node = self.load()
         found = node.json("hooked", {}, channel="amqp", extra={"job": {"type": "cron"}})

@@ -176,6 +176,18 @@ class Invocations(WorkerCase):
         self.assertEqual((second["json"], second_body), (False, b"<a/>"))
         self.assertEqual(first["parent"], 1)
 
+    def test_services_of_other_pools_and_isolated_ones_are_not_run_here(self) -> None:
+        head = "from zato.server.service import Service\n"
+        plain = "class {0}(Service):\n    def handle(self):\n        self.response.payload = 'here'\n"
+        limits = "    class Busker:\n        {0}\n"
+        caller = "class Caller(Service):\n    def handle(self):\n        self.response.payload = [\n" \
+                 "            self.invoke('pools.' + name) for name in ('plain', 'slow', 'alone')]\n"
+        text = head + plain.format("Plain") + plain.format("Slow") + limits.format("pool = 'slow'")
+        text += plain.format("Alone") + limits.format("isolate = True") + caller
+        node = self.node(on_call=lambda meta, body: (protocol.CALLRES, {"kind": "raw"}, meta["service"].encode()))
+        node.deploy({"pools.py": text})
+        self.assertEqual(node.json("pools.caller"), ["here", "pools.slow", "pools.alone"])
+
     def test_an_asynchronous_call_returns_its_cid(self) -> None:
         def later(meta: Dict[str, Any], body: bytes) -> Optional[Answer]:
             assert (meta["op"], meta["service"], body) == ("invoke_async", "some.service", b'{"a":1}'), meta

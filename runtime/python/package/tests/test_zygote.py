@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import signal
@@ -49,7 +50,8 @@ class Zygote(unittest.TestCase):
     def fork(self, number: int) -> "tuple[Node, int]":
         ours, theirs = socket.socketpair()
         message = json.dumps({"worker": number, "pool": "default", "scheduler": "lf"}).encode() + b"\n"
-        socket.send_fds(self.control, [message], [theirs.fileno()])
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))
+        self.control.sendmsg([message], [rights])
         theirs.close()
         answer = self.says()
         self.assertEqual(answer["worker"], number)

@@ -13,6 +13,8 @@ from busker._host.task import Task
 #: What a service answers with: meta of the RES frame (None: JSON, nothing special) and body.
 Answer = Tuple[Optional[Meta], bytes]
 T = TypeVar("T")
+#: Pool of services that name none.
+DEFAULT_POOL = "default"
 
 
 class Entry:
@@ -79,7 +81,7 @@ class Registry:
     def local(self, name: str) -> Optional[Entry]:
         """The service of that name if it may run inside this process, in the caller's thread."""
         entry = self.by_name.get(name)
-        if entry is None or entry.isolate or (entry.pool and self.pool and entry.pool != self.pool):
+        if entry is None or entry.isolate or (self.pool and (entry.pool or DEFAULT_POOL) != self.pool):
             return None
         return entry
 

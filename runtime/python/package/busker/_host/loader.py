@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import linecache
 import logging
+import os
 import sys
 from types import CodeType, ModuleType
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence, Set
@@ -160,14 +161,21 @@ def _forget() -> None:
 
 def _check_name(name: str, file: PackageFile) -> None:
     top = name.partition(".")[0]
-    standard: Iterable[str] = getattr(sys, "stdlib_module_names", sys.builtin_module_names)
-    if top in RESERVED or top in standard:
+    if top in RESERVED or _is_standard(top):
         whose = "Busker's own" if top in RESERVED else "Python's own"
         message = f"{file.path} would hide {whose} module {top!r}: rename it"
         raise DeployError(file.path, errors.Invalid(message))
     if not all(part.isidentifier() for part in name.split(".")):
         message = f"{file.path} cannot be imported: its name may hold letters, digits and underscores only"
         raise DeployError(file.path, errors.Invalid(message))
+
+
+def _is_standard(name: str) -> bool:
+    names: Optional[Iterable[str]] = getattr(sys, "stdlib_module_names", None)
+    if names is None:  # before Python 3.10
+        found = importlib.machinery.PathFinder.find_spec(name, [os.path.dirname(os.__file__)])
+        return found is not None or name in sys.builtin_module_names
+    return name in names
 
 
 def _import(name: str, file: PackageFile) -> ModuleType:

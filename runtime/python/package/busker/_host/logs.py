@@ -110,6 +110,13 @@ class NodeHandler(logging.Handler):
         """None is needed: Notes is safe, and a service cut down inside a lock would hold it for ever."""
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """As in the base class, which takes the lock from Python 3.13 on without asking whether there is one."""
+        if not self.filter(record):
+            return False
+        self.emit(record)
+        return True
+
     def emit(self, record: logging.LogRecord) -> None:
         """Never raises: a broken record is a note about itself."""
         try:

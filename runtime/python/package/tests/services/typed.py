@@ -99,7 +99,8 @@ async def wait(ctx: Ctx, data: Word) -> Word:
     """Waits in its loop, in another service's loop, and for the node from several threads."""
     await asyncio.sleep(0.01)
     inner = ctx.invoke(wait_inside, data)
-    calls = [asyncio.to_thread(ctx.http("stub").post, "/p", {"word": data.word}) for _ in range(3)]
+    loop, post = asyncio.get_running_loop(), ctx.http("stub").post
+    calls = [loop.run_in_executor(None, post, "/p", {"word": data.word}) for _ in range(3)]
     found = await asyncio.gather(*calls)
     direct = ctx.http("stub").post("", {"word": inner.word})
     return Word(direct.json()["word"] + "".join(answer.json()["word"] for answer in found))

@@ -7,7 +7,7 @@ hooks are logged and swallowed; those of accept, validate_* and handle are the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, List, Tuple
 
 if TYPE_CHECKING:
     from zato.server.service._base import Service
@@ -37,9 +37,8 @@ class Hooks:
 
     def before(self, service: "Service") -> None:
         """Hooks that come before handle."""
-        kind = _job_kind(service)
-        if kind is not None:
-            self._job(service, "before", kind)
+        if service.channel == "scheduler":
+            self._job(service, "before")
         if "before_handle" in self.names:
             call(service, "before_handle")
 
@@ -47,16 +46,15 @@ class Hooks:
         """Hooks that come after a handle that did not raise."""
         if "after_handle" in self.names:
             call(service, "after_handle")
-        kind = _job_kind(service)
-        if kind is not None:
-            self._job(service, "after", kind)
+        if service.channel == "scheduler":
+            self._job(service, "after")
         if "finalize_handle" in self.names:
             call(service, "finalize_handle")
 
-    def _job(self, service: "Service", when: str, kind: str) -> None:
+    def _job(self, service: "Service", when: str) -> None:
         if f"{when}_job" in self.names and not call(service, f"{when}_job"):
             return  # the hook of the job's kind builds on this one
-        special = f"{when}_{_KIND_HOOKS[kind]}"
+        special = f"{when}_{_KIND_HOOKS.get(service.job_type or '')}"
         if special in self.names:
             call(service, special)
 
@@ -69,10 +67,6 @@ def call(service: "Service", name: str) -> bool:
     except Exception:
         service.logger.exception("Exception in hook %s of service %s", name, service.name)
         return False
-
-
-def _job_kind(service: "Service") -> Optional[str]:
-    return service.job_type if service.channel == "scheduler" else None
 
 
 def verbs(cls: type) -> Tuple[List[str], Dict[str, str]]:

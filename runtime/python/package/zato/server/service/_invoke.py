@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from busker._host.entry import registry, run_nested
 from busker._host.protocol import Meta
+from busker._host.task import DATA_FORMATS
 from busker._host.values import deep_plain, to_json, to_json_bytes
 from zato.common import NotFound
 from zato.server.service._bag import bagged, bags_from_json
@@ -55,7 +56,7 @@ def _invoke_elsewhere(
 ) -> Tuple[Any, Optional[str]]:
     body, is_json = payload_bytes(payload)
     meta: Meta = {"op": "invoke", "service": name, "json": is_json or data_format == "json"}
-    if data_format is not None:
+    if data_format in DATA_FORMATS:  # Zato has more words, such as "dict", which say nothing about bytes
         meta["data_format"] = data_format
     if timeout is not None:
         meta["timeout_ms"] = int(timeout * 1000)
@@ -91,7 +92,7 @@ def invoke_async(
 def payload_bytes(payload: Any) -> Tuple[bytes, bool]:
     """A payload on its way through the node, and whether it is JSON."""
     if payload is None or payload == "":
-        return b"", False
+        return b"", True  # nothing: the node takes it for no payload at all rather than for raw bytes
     if isinstance(payload, str):
         text = payload.lstrip()
         # Zato's own habit: payloads that services pass on are often JSON text already.
