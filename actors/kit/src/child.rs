@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ractor::{Actor, ActorCell, SpawnErr};
+use ractor::{Actor, ActorCell, ActorProcessingErr, SpawnErr};
 use thiserror::Error;
 
+use crate::guarded::{Guarded, guarded};
 use crate::restart::{Backoff, Intensity, OnExcess, Restart, Strategy};
 use crate::supervisor::{SupervisorActor, SupervisorArgs};
 use crate::tree::Seat;
@@ -27,7 +28,11 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(15);
 /// Time a child has to start unless its supervisor says otherwise.
 pub const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(crate) type StartFuture = Pin<Box<dyn Future<Output = Result<ActorCell, SpawnErr>> + Send>>;
+/// The kind of a child that is itself a supervisor.
+pub(crate) const SUPERVISOR: &str = "supervisor";
+
+pub(crate) type StartFuture =
+    Pin<Box<dyn Future<Output = Result<ActorCell, ActorProcessingErr>> + Send>>;
 type StartFn = Arc<dyn Fn(Seat, ActorCell) -> StartFuture + Send + Sync>;
 
 /// Why a child could not be started.
@@ -78,8 +83,12 @@ impl ChildSpec {
         let start: StartFn = Arc::new(move |seat, supervisor| {
             let make = Arc::clone(&make);
             Box::pin(async move {
-                let (actor, args) = make(seat);
-                spawn_child(actor, args, supervisor).await
+                // `make` is the owner's code: when it panics, this one start fails, not the supervisor.
+                guarded(async move {
+                    let (actor, args) = make(seat);
+                    spawn_child(actor, args, supervisor).await
+                })
+                .await
             })
         });
         Self {
@@ -96,13 +105,13 @@ impl ChildSpec {
     #[must_use]
     pub fn supervisor(spec: SupervisorSpec) -> Self {
         let name = spec.name.clone();
-        Self::actor(name, "supervisor", move |seat| {
+        Self::actor(name, SUPERVISOR, move |seat| {
             (
                 SupervisorActor,
                 SupervisorArgs {
                     seat,
                     spec: spec.clone(),
-                    escalation: None,
+                    end: None,
                 },
             )
         })
@@ -138,9 +147,15 @@ async fn spawn_child<A: Actor>(
     actor: A,
     args: A::Arguments,
     supervisor: ActorCell,
-) -> Result<ActorCell, SpawnErr> {
-    let (child, _handle) = A::spawn_linked(None, actor, args, supervisor).await?;
-    Ok(child.get_cell())
+) -> Result<ActorCell, ActorProcessingErr> {
+    let started = Guarded::spawn_linked(None, Guarded(actor), args, supervisor).await;
+    match started {
+        Ok((child, _handle)) => Ok(child.get_cell()),
+        Err(SpawnErr::StartupFailed(error)) => Err(error),
+        Err(error @ (SpawnErr::ActorAlreadyStarted | SpawnErr::ActorAlreadyRegistered(_))) => {
+            Err(error.into())
+        }
+    }
 }
 
 /// A supervisor: its rule and its first children, in start order.

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use ractor::ActorId;
+
 use crate::child::ChildSpec;
 use crate::supervisor::Supervisor;
 
@@ -19,11 +21,15 @@ pub struct FamilyOutcome {
     pub failed: Vec<(String, String)>,
 }
 
+type Make<D> = Box<dyn Fn(&str, &D) -> ChildSpec + Send + Sync>;
+
 /// One family of children, such as all channels.
 pub struct Family<D> {
     supervisor: Supervisor,
-    make: Box<dyn Fn(&str, &D) -> ChildSpec + Send + Sync>,
+    make: Make<D>,
     running: HashMap<String, D>,
+    /// The start of the supervisor that `running` is about.
+    incarnation: Option<ActorId>,
 }
 
 impl<D> fmt::Debug for Family<D> {
@@ -52,11 +58,13 @@ impl<D: Clone + PartialEq> Family<D> {
             supervisor,
             make: Box::new(make),
             running: HashMap::new(),
+            incarnation: None,
         }
     }
 
     /// Applies changes: `Some` is the child as it should be, `None` that it should not.
     pub async fn apply(&mut self, changes: Vec<(String, Option<D>)>) -> FamilyOutcome {
+        let changes = self.with_lost(changes);
         let plan = plan(&self.running, changes);
         let mut outcome = FamilyOutcome::default();
         if !plan.stop.is_empty() {
@@ -94,6 +102,18 @@ impl<D: Clone + PartialEq> Family<D> {
             }
         }
         outcome
+    }
+
+    /// When the supervisor was restarted, its children are gone: all of them are to be started again.
+    fn with_lost(&mut self, changes: Vec<(String, Option<D>)>) -> Vec<(String, Option<D>)> {
+        let now = self.supervisor.incarnation();
+        if now.is_none() || now == self.incarnation {
+            return changes;
+        }
+        self.incarnation = now;
+        let lost = std::mem::take(&mut self.running);
+        let again = lost.into_iter().map(|(name, old)| (name, Some(old)));
+        again.chain(changes).collect()
     }
 
     /// Makes the family exactly this set.

@@ -3,9 +3,7 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{
-    AtomicU8, AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Release,
-};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -89,9 +87,9 @@ pub struct Permit(Arc<Inner>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, AcqRel);
+        self.0.in_flight.fetch_sub(1, SeqCst);
         // A waiter counts itself before it looks again, so that either it sees the free permit or we see it.
-        if self.0.waiting.load(Acquire) > 0 || self.0.closed.load(Acquire) != 0 {
+        if self.0.waiting.load(SeqCst) > 0 || self.0.closed.load(SeqCst) != 0 {
             self.0.freed.notify_waiters();
         }
     }
@@ -113,21 +111,21 @@ impl Gate {
 
     /// Changes the bounds; work in flight is left alone.
     pub fn set_limits(&self, settings: GateSettings) {
-        self.0.max.store(settings.max_concurrency, Release);
-        self.0.max_waiting.store(settings.max_waiting, Release);
+        self.0.max.store(settings.max_concurrency, SeqCst);
+        self.0.max_waiting.store(settings.max_waiting, SeqCst);
         self.0.freed.notify_waiters();
     }
 
     /// Permits out.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.0.in_flight.load(Acquire)
+        self.0.in_flight.load(SeqCst)
     }
 
     /// Callers waiting for a permit.
     #[must_use]
     pub fn waiting(&self) -> u32 {
-        self.0.waiting.load(Acquire)
+        self.0.waiting.load(SeqCst)
     }
 
     /// A permit now, or why not.
@@ -136,17 +134,22 @@ impl Gate {
     /// [`Refused::Full`] or [`Refused::Closed`].
     pub fn try_enter(&self) -> Result<Permit, Refused> {
         let inner = &self.0;
-        if let Some(closed) = closed_from(inner.closed.load(Acquire)) {
+        if let Some(closed) = closed_from(inner.closed.load(SeqCst)) {
             return Err(Refused::Closed(closed));
         }
-        let max = inner.max.load(Acquire);
+        let max = inner.max.load(SeqCst);
         let taken = inner
             .in_flight
-            .fetch_update(AcqRel, Acquire, |out| (out < max).then(|| out + 1));
+            .fetch_update(SeqCst, SeqCst, |out| (out < max).then(|| out + 1));
         match taken {
-            Ok(_) => Ok(Permit(Arc::clone(inner))),
+            Ok(_) => {
+                let permit = Permit(Arc::clone(inner));
+                // Again, now that we count: either the drain sees this permit, or we see that the gate was closed.
+                closed_from(inner.closed.load(SeqCst))
+                    .map_or(Ok(permit), |closed| Err(Refused::Closed(closed)))
+            }
             Err(_) => Err(Refused::Full {
-                waiting: inner.waiting.load(Acquire),
+                waiting: inner.waiting.load(SeqCst),
             }),
         }
     }
@@ -164,10 +167,10 @@ impl Gate {
 
     async fn wait(&self, deadline: Instant) -> Result<Permit, Refused> {
         let inner = &self.0;
-        let max_waiting = inner.max_waiting.load(Acquire);
+        let max_waiting = inner.max_waiting.load(SeqCst);
         let queued = inner
             .waiting
-            .fetch_update(AcqRel, Acquire, |n| (n < max_waiting).then(|| n + 1));
+            .fetch_update(SeqCst, SeqCst, |n| (n < max_waiting).then(|| n + 1));
         if let Err(waiting) = queued {
             return Err(Refused::Full { waiting });
         }
@@ -188,7 +191,7 @@ impl Gate {
 
     /// Closes the gate: waiting callers are refused, work in flight goes on.
     pub fn close(&self, why: Closed) {
-        self.0.closed.store(closed_to(why), Release);
+        self.0.closed.store(closed_to(why), SeqCst);
         self.0.freed.notify_waiters();
     }
 
@@ -258,7 +261,7 @@ struct WaitingPlace<'a>(&'a Inner);
 
 impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, AcqRel);
+        self.0.waiting.fetch_sub(1, SeqCst);
     }
 }
 

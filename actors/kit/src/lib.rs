@@ -12,6 +12,7 @@ mod child;
 pub mod clock;
 mod family;
 mod gate;
+mod guarded;
 mod panic;
 mod pump;
 mod restart;

@@ -24,6 +24,8 @@ pub fn install_panic_hook() {
         std::panic::set_hook(Box::new(|info| {
             let place = info.location().map(ToString::to_string).unwrap_or_default();
             let trace = std::backtrace::Backtrace::force_capture();
+            // Not every panic is caught by somebody who tells; this line is all there is of one that is not.
+            tracing::error!(place, "a panic: {}", message_of(info.payload()));
             LAST.with(|last| *last.borrow_mut() = Some(format!("at {place}\n{trace}")));
         }));
     });
@@ -33,14 +35,18 @@ impl PanicReport {
     /// Reads what was caught; call it on the thread that caught it.
     #[must_use]
     pub fn of(payload: &(dyn Any + Send)) -> Self {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "a panic without a message".to_owned());
+        let message = message_of(payload);
         let backtrace = LAST
             .with(|last| last.borrow_mut().take())
             .unwrap_or_default();
         Self { message, backtrace }
     }
+}
+
+fn message_of(payload: &(dyn Any + Send)) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

@@ -4,18 +4,20 @@
 //! stopped (normal). Restart: as its own spec says.
 
 mod state;
+mod stop;
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 use std::time::Duration;
 
-use busker_model::report::ActorInfo;
+use busker_model::report::{ActorInfo, ActorPath};
 use ractor::{
-    Actor, ActorCell, ActorProcessingErr, ActorRef, Message, RpcReplyPort, SupervisionEvent,
+    Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, Message, RpcReplyPort,
+    SupervisionEvent,
 };
 use tokio::sync::oneshot;
 
 use crate::ask::ask;
-use crate::child::{ChildSpec, StartError, SupervisorSpec};
+use crate::child::{ChildSpec, SUPERVISOR, StartError, SupervisorSpec};
 use crate::tree::{Seat, Tree};
 use state::SupervisorState;
 
@@ -24,24 +26,28 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest wait for a whole tree to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A handle to a running supervisor. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Supervisor(ActorRef<SupervisorMessage>);
+/// Children started in one request at most: between two requests the supervisor hears everything else.
+const BATCH: usize = 1000;
 
-/// Resolves when the root ends: `Err` with the reason when it gave up.
+/// A handle to the supervisor at a path; it goes on to work when that one was restarted. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Supervisor {
+    path: ActorPath,
+    tree: Tree,
+}
+
+/// Resolves when the root ends: `Err` with the reason when it gave up or was lost.
 #[derive(Debug)]
-pub struct RootEnd(oneshot::Receiver<String>);
+pub struct RootEnd(oneshot::Receiver<Result<(), String>>);
 
 impl RootEnd {
     /// Waits for the end.
     ///
     /// # Errors
-    /// The reason, when the root's budget was spent.
+    /// The reason, when the root's budget was spent, or when it was killed or panicked.
     pub async fn wait(self) -> Result<(), String> {
-        match self.0.await {
-            Ok(reason) => Err(reason),
-            Err(_) => Ok(()),
-        }
+        let lost = "the root supervisor was killed or panicked";
+        self.0.await.unwrap_or_else(|_| Err(lost.to_owned()))
     }
 }
 
@@ -58,27 +64,56 @@ impl Supervisor {
         tree: &Tree,
         spec: SupervisorSpec,
     ) -> Result<(Self, RootEnd), StartError> {
-        let (escalation, end) = oneshot::channel();
+        let (owner, end) = oneshot::channel();
         let name = spec.name.clone();
+        let seat = tree.root().enter(SUPERVISOR);
         let args = SupervisorArgs {
-            seat: tree.root(),
+            seat: seat.clone(),
             spec,
-            escalation: Some(escalation),
+            end: Some(owner),
         };
-        let started = Actor::spawn(None, SupervisorActor, args).await;
-        let (actor, _handle) =
-            started.map_err(|error| StartError::Failed(name, error.to_string()))?;
-        Ok((Self(actor), RootEnd(end)))
+        if let Err(error) = Actor::spawn(None, SupervisorActor, args).await {
+            seat.leave();
+            return Err(StartError::Failed(name, error.to_string()));
+        }
+        seat.up();
+        let handle = Self {
+            path: seat.path().clone(),
+            tree: tree.clone(),
+        };
+        Ok((handle, RootEnd(end)))
+    }
+
+    fn cell(&self) -> Option<ActorCell> {
+        self.tree.supervisor(&self.path)
+    }
+
+    /// Which start of the supervisor is up; a new one knows no dynamic children of the one before.
+    pub(crate) fn incarnation(&self) -> Option<ActorId> {
+        self.cell().map(|cell| cell.get_id())
+    }
+
+    async fn ask<R: Send + 'static>(
+        &self,
+        message: impl FnOnce(RpcReplyPort<R>) -> SupervisorMessage,
+    ) -> Option<R> {
+        let actor = ActorRef::from(self.cell()?);
+        ask(&actor, ANSWER_TIMEOUT, message).await.ok()
     }
 
     /// Starts children in order and answers for each.
-    pub async fn start_children(&self, specs: Vec<ChildSpec>) -> Vec<Result<(), StartError>> {
-        let count = specs.len();
-        let asked = ask(&self.0, ANSWER_TIMEOUT, |reply| {
-            SupervisorMessage::Start(specs, reply)
-        })
-        .await;
-        asked.unwrap_or_else(|_| vec![Err(StartError::SupervisorGone); count])
+    pub async fn start_children(&self, mut specs: Vec<ChildSpec>) -> Vec<Result<(), StartError>> {
+        let mut outcomes = Vec::with_capacity(specs.len());
+        while !specs.is_empty() {
+            let later = specs.split_off(specs.len().min(BATCH));
+            let count = specs.len();
+            let asked = self
+                .ask(|reply| SupervisorMessage::Start(specs, reply))
+                .await;
+            outcomes.extend(asked.unwrap_or_else(|| vec![Err(StartError::SupervisorGone); count]));
+            specs = later;
+        }
+        outcomes
     }
 
     /// Starts one child.
@@ -97,20 +132,16 @@ impl Supervisor {
     /// # Errors
     /// [`StartError`]; the old child is left as it was.
     pub async fn replace_child(&self, spec: ChildSpec) -> Result<(), StartError> {
-        let asked = ask(&self.0, ANSWER_TIMEOUT, |reply| {
-            SupervisorMessage::Replace(spec, reply)
-        })
-        .await;
-        asked.unwrap_or(Err(StartError::SupervisorGone))
+        self.ask(|reply| SupervisorMessage::Replace(spec, reply))
+            .await
+            .unwrap_or(Err(StartError::SupervisorGone))
     }
 
     /// Takes children out and lets them finish; answers how many there were.
     pub async fn stop_children(&self, names: Vec<String>) -> usize {
-        ask(&self.0, ANSWER_TIMEOUT, |reply| {
-            SupervisorMessage::Stop(names, reply)
-        })
-        .await
-        .unwrap_or(0)
+        self.ask(|reply| SupervisorMessage::Stop(names, reply))
+            .await
+            .unwrap_or(0)
     }
 
     /// Takes one child out and lets it finish.
@@ -124,35 +155,33 @@ impl Supervisor {
     /// [`StartError`], `Failed` with "unknown" when there is no such child.
     pub async fn restart_child(&self, name: &str) -> Result<(), StartError> {
         let name = name.to_owned();
-        let asked = ask(&self.0, ANSWER_TIMEOUT, |reply| {
-            SupervisorMessage::Restart(name, reply)
-        })
-        .await;
-        asked.unwrap_or(Err(StartError::SupervisorGone))
+        self.ask(|reply| SupervisorMessage::Restart(name, reply))
+            .await
+            .unwrap_or(Err(StartError::SupervisorGone))
     }
 
     /// Its children as the tree shows them, in start order.
     pub async fn children(&self) -> Vec<ActorInfo> {
-        ask(&self.0, ANSWER_TIMEOUT, SupervisorMessage::Children)
+        self.ask(SupervisorMessage::Children)
             .await
             .unwrap_or_default()
     }
 
-    /// A child that is itself a supervisor.
-    pub async fn supervisor(&self, name: &str) -> Option<Self> {
-        let name = name.to_owned();
-        let cell = ask(&self.0, ANSWER_TIMEOUT, |reply| {
-            SupervisorMessage::Child(name, reply)
-        })
-        .await
-        .ok()??;
-        Some(Self(ActorRef::from(cell)))
+    /// A child that is itself a supervisor; `None` while it is down.
+    pub fn supervisor(&self, name: &str) -> Ready<Option<Self>> {
+        let child = Self {
+            path: self.path.child(name),
+            tree: self.tree.clone(),
+        };
+        ready(child.cell().map(|_| child))
     }
 
-    /// Stops it and all below, in reverse start order, and waits.
+    /// Stops it and all below, in reverse start order, and waits. For the root: the parent of another one would start it
+    /// again, so take that one out with [`Self::stop_child`].
     pub async fn stop(&self) {
-        self.0.stop(Some("stopped by its owner".to_owned()));
-        if self.0.get_cell().wait(Some(STOP_TIMEOUT)).await.is_err() {
+        let Some(cell) = self.cell() else { return };
+        cell.stop(Some("stopped by its owner".to_owned()));
+        if cell.wait(Some(STOP_TIMEOUT)).await.is_err() {
             tracing::error!("a supervisor did not stop within {STOP_TIMEOUT:?}");
         }
     }
@@ -165,7 +194,7 @@ pub(crate) struct SupervisorActor;
 pub(crate) struct SupervisorArgs {
     pub(crate) seat: Seat,
     pub(crate) spec: SupervisorSpec,
-    pub(crate) escalation: Option<oneshot::Sender<String>>,
+    pub(crate) end: Option<oneshot::Sender<Result<(), String>>>,
 }
 
 /// What a supervisor hears.
@@ -176,7 +205,6 @@ pub(crate) enum SupervisorMessage {
     Stop(Vec<String>, RpcReplyPort<usize>),
     Restart(String, RpcReplyPort<Result<(), StartError>>),
     Children(RpcReplyPort<Vec<ActorInfo>>),
-    Child(String, RpcReplyPort<Option<ActorCell>>),
     Own(Own),
 }
 
@@ -212,15 +240,13 @@ impl Actor for SupervisorActor {
             SupervisorMessage::Start(specs, reply) => answer(reply, state.on_start(specs)).await,
             SupervisorMessage::Replace(spec, reply) => answer(reply, state.on_replace(spec)).await,
             SupervisorMessage::Stop(names, reply) => {
-                answer(reply, std::future::ready(state.on_stop(&names))).await
+                answer(reply, ready(state.on_stop(&names))).await
             }
-            SupervisorMessage::Restart(name, reply) => answer(reply, state.on_restart(&name)).await,
-            SupervisorMessage::Children(reply) => {
-                answer(reply, std::future::ready(state.children())).await
+            SupervisorMessage::Restart(name, reply) => {
+                let outcome = state.on_restart(&name).await?;
+                answer(reply, ready(outcome)).await;
             }
-            SupervisorMessage::Child(name, reply) => {
-                answer(reply, std::future::ready(state.cell(&name))).await
-            }
+            SupervisorMessage::Children(reply) => answer(reply, ready(state.children())).await,
             SupervisorMessage::Own(Own::Due { name, generation }) => {
                 return state.on_due(&name, generation).await;
             }
@@ -242,8 +268,9 @@ impl Actor for SupervisorActor {
                 let killed = reason.filter(|why| why == "killed" || why == "actor_task_cancelled");
                 state.on_exit(cell.get_id(), killed.map(Into::into)).await
             }
-            // ractor adds variants with features; starts and group changes need no reaction.
-            _ => Ok(()),
+            SupervisionEvent::ActorStarted(_)
+            | SupervisionEvent::ProcessGroupChanged(_)
+            | SupervisionEvent::PidLifecycleEvent(_) => Ok(()),
         }
     }
 
@@ -253,7 +280,7 @@ impl Actor for SupervisorActor {
         _me: ActorRef<SupervisorMessage>,
         state: &mut SupervisorState,
     ) -> Result<(), ActorProcessingErr> {
-        state.stop_all().await;
+        state.on_end().await;
         Ok(())
     }
 }

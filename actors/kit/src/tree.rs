@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use busker_model::report::{ActorInfo, ActorPath, ReportKind};
 use busker_model::{ActorState, SupervisionReport};
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use ractor::{ActorCell, ActorId};
 use tokio::sync::broadcast;
 
 use crate::clock;
@@ -16,20 +18,27 @@ pub const REPORT_BACKLOG: usize = 1024;
 /// Reports kept for those who ask later.
 pub const RECENT_REPORTS: usize = 1000;
 
+/// The incarnation of a seat that speaks for whoever sits there now.
+const ANY: u64 = 0;
+
 #[derive(Debug, Clone)]
-struct Row {
+pub(crate) struct Row {
     kind: &'static str,
     state: ActorState,
     note: Option<Box<str>>,
     since_ms: i64,
     restarts: u32,
     last_error: Option<Box<str>>,
+    /// Which start of the actor the row belongs to.
+    incarnation: u64,
 }
 
 #[derive(Debug)]
 struct Inner {
     root: ActorPath,
     rows: DashMap<ActorPath, Row>,
+    supervisors: DashMap<ActorPath, ActorCell>,
+    incarnations: AtomicU64,
     reports: broadcast::Sender<Arc<SupervisionReport>>,
     recent: Mutex<VecDeque<Arc<SupervisionReport>>>,
 }
@@ -45,6 +54,8 @@ impl Tree {
         Self(Arc::new(Inner {
             root: ActorPath::root(node),
             rows: DashMap::new(),
+            supervisors: DashMap::new(),
+            incarnations: AtomicU64::new(ANY),
             reports: broadcast::Sender::new(REPORT_BACKLOG),
             recent: Mutex::new(VecDeque::new()),
         }))
@@ -56,6 +67,7 @@ impl Tree {
         Seat {
             path: self.0.root.clone(),
             tree: self.clone(),
+            incarnation: ANY,
         }
     }
 
@@ -120,41 +132,35 @@ impl Tree {
             .collect()
     }
 
-    pub(crate) fn enter(&self, path: &ActorPath, kind: &'static str, state: ActorState) {
-        let mut row = self.0.rows.entry(path.clone()).or_insert_with(|| Row {
-            kind,
-            state,
-            note: None,
-            since_ms: 0,
-            restarts: 0,
-            last_error: None,
-        });
-        row.state = state;
-        row.since_ms = clock::unix_ms();
+    /// The supervisor at a path, if one is up.
+    pub(crate) fn supervisor(&self, path: &ActorPath) -> Option<ActorCell> {
+        self.0.supervisors.get(path).map(|cell| cell.clone())
     }
 
-    pub(crate) fn leave(&self, path: &ActorPath) {
-        self.0.rows.remove(path);
+    pub(crate) fn supervisor_up(&self, path: &ActorPath, cell: ActorCell) {
+        self.0.supervisors.insert(path.clone(), cell);
     }
 
-    pub(crate) fn set(&self, path: &ActorPath, state: ActorState, note: Option<&str>) {
-        if let Some(mut row) = self.0.rows.get_mut(path) {
-            row.state = state;
-            row.note = note.map(Into::into);
-            row.since_ms = clock::unix_ms();
-        }
+    /// Forgets a supervisor, unless another one has taken its place already.
+    pub(crate) fn supervisor_down(&self, path: &ActorPath, id: ActorId) {
+        self.0
+            .supervisors
+            .remove_if(path, |_, cell| cell.get_id() == id);
     }
 
-    pub(crate) fn restarted(&self, path: &ActorPath, error: &str) {
-        if let Some(mut row) = self.0.rows.get_mut(path) {
-            row.restarts = row.restarts.saturating_add(1);
-            row.last_error = Some(error.into());
-        }
+    /// Forgets all below a path: a supervisor that was killed could not do so itself.
+    pub(crate) fn leave_below(&self, path: &ActorPath) {
+        let below = |other: &ActorPath| {
+            let rest = other.as_str().strip_prefix(path.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.0.rows.retain(|other, _| !below(other));
+        self.0.supervisors.retain(|other, _| !below(other));
     }
 
-    fn publish(&self, report: SupervisionReport) {
+    fn publish(&self, report: SupervisionReport, keep: bool) {
         let report = Arc::new(report);
-        {
+        if keep {
             let mut recent = self.0.recent.lock();
             if recent.len() >= RECENT_REPORTS {
                 recent.pop_front();
@@ -183,6 +189,7 @@ fn info(path: &ActorPath, row: &Row) -> ActorInfo {
 pub struct Seat {
     path: ActorPath,
     tree: Tree,
+    incarnation: u64,
 }
 
 impl Seat {
@@ -204,6 +211,7 @@ impl Seat {
         Self {
             path: self.path.child(name),
             tree: self.tree.clone(),
+            incarnation: ANY,
         }
     }
 
@@ -216,7 +224,9 @@ impl Seat {
         if same {
             return;
         }
-        self.tree.set(&self.path, state, note);
+        if !self.set(state, note) {
+            return;
+        }
         self.report(
             ReportKind::StateChanged,
             note.map(ToOwned::to_owned),
@@ -233,16 +243,127 @@ impl Seat {
         backtrace: Option<String>,
         cause: Option<String>,
     ) {
-        let row = self.tree.get(&self.path);
-        self.tree.publish(SupervisionReport {
+        let (state, restarts) = self.standing();
+        let report = SupervisionReport {
             at_ms: clock::unix_ms(),
             path: self.path.clone(),
             kind,
-            state: row.as_ref().map_or(ActorState::Stopped, |row| row.state),
+            state,
             reason,
             backtrace,
             cause,
-            restarts: row.map_or(0, |row| row.restarts),
+            restarts,
+        };
+        self.tree.publish(report, true);
+    }
+
+    /// Tells those who listen, if any, and nobody later: one of thousands of equal reports must not push a crash out of
+    /// the recent ones.
+    pub(crate) fn mention(&self, kind: ReportKind) {
+        if self.tree.0.reports.receiver_count() == 0 {
+            return;
+        }
+        let (state, restarts) = self.standing();
+        let report = SupervisionReport {
+            at_ms: clock::unix_ms(),
+            path: self.path.clone(),
+            kind,
+            state,
+            reason: None,
+            backtrace: None,
+            cause: None,
+            restarts,
+        };
+        self.tree.publish(report, false);
+    }
+
+    fn standing(&self) -> (ActorState, u64) {
+        let row = self.tree.0.rows.get(&self.path);
+        row.map_or((ActorState::Stopped, 0), |row| {
+            (row.state, u64::from(row.restarts))
+        })
+    }
+
+    /// Takes the seat for a new start. What an earlier start, still finishing, says of itself no longer counts.
+    pub(crate) fn enter(&self, kind: &'static str) -> Self {
+        let incarnation = self.tree.0.incarnations.fetch_add(1, Relaxed) + 1;
+        let mut row = self
+            .tree
+            .0
+            .rows
+            .entry(self.path.clone())
+            .or_insert_with(|| Row {
+                kind,
+                state: ActorState::Starting,
+                note: None,
+                since_ms: 0,
+                restarts: 0,
+                last_error: None,
+                incarnation,
+            });
+        row.kind = kind;
+        row.state = ActorState::Starting;
+        row.note = None;
+        row.since_ms = clock::unix_ms();
+        row.incarnation = incarnation;
+        Self {
+            path: self.path.clone(),
+            tree: self.tree.clone(),
+            incarnation,
+        }
+    }
+
+    pub(crate) fn row(&self) -> Option<Row> {
+        self.tree.0.rows.get(&self.path).map(|row| row.clone())
+    }
+
+    /// Puts back what was there before a start that failed.
+    pub(crate) fn restore(&self, before: Option<Row>) {
+        match before {
+            Some(row) => drop(self.tree.0.rows.insert(self.path.clone(), row)),
+            None => self.leave(),
+        }
+    }
+
+    /// Shows a state without a report; `false` when the seat belongs to somebody else by now.
+    pub(crate) fn set(&self, state: ActorState, note: Option<&str>) -> bool {
+        self.change(|row| {
+            row.state = state;
+            row.note = note.map(Into::into);
+            row.since_ms = clock::unix_ms();
+        })
+    }
+
+    /// The start went well; a child that showed a state of its own meanwhile keeps it.
+    pub(crate) fn up(&self) {
+        self.change(|row| {
+            if row.state == ActorState::Starting {
+                row.state = ActorState::Running;
+            }
         });
+    }
+
+    pub(crate) fn restarted(&self, error: &str) {
+        self.change(|row| {
+            row.restarts = row.restarts.saturating_add(1);
+            row.last_error = Some(error.into());
+        });
+    }
+
+    /// Gives the seat up, unless a later start holds it.
+    pub(crate) fn leave(&self) {
+        let ours = |row: &Row| self.incarnation == ANY || self.incarnation == row.incarnation;
+        self.tree.0.rows.remove_if(&self.path, |_, row| ours(row));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Row)) -> bool {
+        let Some(mut row) = self.tree.0.rows.get_mut(&self.path) else {
+            return false;
+        };
+        let ours = self.incarnation == ANY || self.incarnation == row.incarnation;
+        if ours {
+            change(&mut row);
+        }
+        ours
     }
 }

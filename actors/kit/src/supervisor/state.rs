@@ -1,7 +1,8 @@
 //! The children of one supervisor and what happens to them.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::ops::Range;
+use std::time::Instant;
 
 use busker_model::ActorState;
 use busker_model::report::{ActorInfo, ReportKind};
@@ -11,37 +12,40 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::{Own, SupervisorArgs, SupervisorMessage};
-use crate::child::{ChildSpec, Crash, Shutdown, StartError, SupervisorSpec};
+use crate::child::{ChildSpec, Crash, SUPERVISOR, StartError, SupervisorSpec};
 use crate::clock;
-use crate::pump::runtime;
 use crate::restart::{OnExcess, Restart, RestartLog, Strategy};
 use crate::tree::Seat;
 
-/// Time between a kill and giving up on it.
-const KILL_TIMEOUT: Duration = Duration::from_secs(1);
+/// At most this many starts or stops in one request are reported one by one to those who ask later.
+const FEW: usize = 16;
 
-struct Child {
-    spec: ChildSpec,
-    seat: Seat,
-    cell: Option<ActorCell>,
-    /// Raised by every start and stop, so that an old timer finds nothing to do.
-    generation: u64,
+pub(super) struct Child {
+    pub(super) spec: ChildSpec,
+    pub(super) seat: Seat,
+    pub(super) cell: Option<ActorCell>,
+    /// New with every start and stop, so that an old timer finds nothing to do.
+    pub(super) generation: u64,
     attempt: u32,
     log: RestartLog,
-    up_since: Option<Instant>,
+    pub(super) up_since: Option<Instant>,
+    /// Down until somebody asks for it: parked, failed, or ended by itself.
+    resting: bool,
 }
 
 /// State of a supervisor.
 pub(crate) struct SupervisorState {
-    me: ActorRef<SupervisorMessage>,
-    seat: Seat,
-    spec: SupervisorSpec,
-    escalation: Option<oneshot::Sender<String>>,
-    children: IndexMap<String, Child>,
-    by_id: HashMap<ActorId, String>,
+    pub(super) me: ActorRef<SupervisorMessage>,
+    pub(super) seat: Seat,
+    pub(super) spec: SupervisorSpec,
+    pub(super) end: Option<oneshot::Sender<Result<(), String>>>,
+    pub(super) children: IndexMap<String, Child>,
+    pub(super) by_id: HashMap<ActorId, String>,
     log: RestartLog,
     /// Children taken out that are still finishing.
-    leaving: JoinSet<()>,
+    pub(super) leaving: JoinSet<()>,
+    /// Last generation given out; one count for all, since a replacement must not repeat those of the child before it.
+    generations: u64,
     random: fastrand::Rng,
 }
 
@@ -59,19 +63,17 @@ impl SupervisorState {
         args: SupervisorArgs,
         me: ActorRef<SupervisorMessage>,
     ) -> Result<Self, ActorProcessingErr> {
-        args.seat
-            .tree()
-            .enter(args.seat.path(), "supervisor", ActorState::Running);
         let fixed = args.spec.children.clone();
         let mut state = Self {
             me,
             seat: args.seat,
             spec: args.spec,
-            escalation: args.escalation,
+            end: args.end,
             children: IndexMap::new(),
             by_id: HashMap::new(),
             log: RestartLog::default(),
             leaving: JoinSet::new(),
+            generations: 0,
             random: fastrand::Rng::new(),
         };
         for outcome in state.on_start(fixed).await {
@@ -80,11 +82,19 @@ impl SupervisorState {
                 return Err(error.into());
             }
         }
+        let path = state.seat.path();
+        state.seat.tree().supervisor_up(path, state.me.get_cell());
         Ok(state)
+    }
+
+    pub(super) fn next_generation(&mut self) -> u64 {
+        self.generations += 1;
+        self.generations
     }
 
     pub(super) async fn on_start(&mut self, specs: Vec<ChildSpec>) -> Vec<Result<(), StartError>> {
         let mut outcomes = Vec::with_capacity(specs.len());
+        let many = specs.len() > FEW;
         for spec in specs {
             if self.children.contains_key(&spec.name) {
                 outcomes.push(Err(StartError::Taken(spec.name)));
@@ -93,9 +103,10 @@ impl SupervisorState {
             let mut child = self.seated(spec);
             let outcome = self.launch(&mut child).await;
             if outcome.is_ok() {
+                announce(&child.seat, ReportKind::Started, many);
                 self.children.insert(child.spec.name.clone(), child);
             } else {
-                child.seat.tree().leave(child.seat.path());
+                child.seat.leave();
             }
             outcomes.push(outcome);
         }
@@ -104,7 +115,13 @@ impl SupervisorState {
 
     pub(super) async fn on_replace(&mut self, spec: ChildSpec) -> Result<(), StartError> {
         let mut new = self.seated(spec);
-        self.launch(&mut new).await?;
+        let before = new.seat.row();
+        if let Err(error) = self.launch(&mut new).await {
+            // The old one goes on, and so does what it showed.
+            new.seat.restore(before);
+            return Err(error);
+        }
+        announce(&new.seat, ReportKind::Started, false);
         if let Some(old) = self.children.insert(new.spec.name.clone(), new) {
             self.let_go(old);
         }
@@ -113,29 +130,45 @@ impl SupervisorState {
 
     pub(super) fn on_stop(&mut self, names: &[String]) -> usize {
         let mut stopped = 0;
+        let ordered = !self.spec.children.is_empty();
         for name in names {
-            // Order matters to fixed children only, and those are not stopped one by one.
-            let Some(child) = self.children.swap_remove(name) else {
+            // The order of fixed children is that of starts, restarts and the end; dynamic ones have none to keep.
+            let taken = match ordered {
+                true => self.children.shift_remove(name),
+                false => self.children.swap_remove(name),
+            };
+            let Some(child) = taken else {
                 continue;
             };
-            child.seat.report(ReportKind::Stopped, None, None, None);
-            child.seat.tree().leave(child.seat.path());
+            announce(&child.seat, ReportKind::Stopped, names.len() > FEW);
+            child.seat.leave();
             self.let_go(child);
             stopped += 1;
         }
         stopped
     }
 
-    pub(super) async fn on_restart(&mut self, name: &str) -> Result<(), StartError> {
+    /// The outer error is the end of this supervisor; the inner one is the answer.
+    pub(super) async fn on_restart(
+        &mut self,
+        name: &str,
+    ) -> Result<Result<(), StartError>, ActorProcessingErr> {
         let Some(index) = self.children.get_index_of(name) else {
-            return Err(StartError::Failed(name.to_owned(), "unknown".to_owned()));
+            let unknown = StartError::Failed(name.to_owned(), "unknown".to_owned());
+            return Ok(Err(unknown));
         };
         self.halt(index).await;
         if let Some((_, child)) = self.children.get_index_mut(index) {
             child.log.clear();
             child.attempt = 0;
         }
-        self.relaunch(index).await
+        if let Err(error) = self.relaunch(index).await {
+            self.again(index, &error.to_string()).await?;
+            return Ok(Err(error));
+        }
+        // Those that were taken down with it, and wait for it, come up too.
+        self.raise(self.affected(index)).await?;
+        Ok(Ok(()))
     }
 
     pub(super) fn children(&self) -> Vec<ActorInfo> {
@@ -143,10 +176,6 @@ impl SupervisorState {
             .values()
             .filter_map(|child| child.seat.tree().get(child.seat.path()))
             .collect()
-    }
-
-    pub(super) fn cell(&self, name: &str) -> Option<ActorCell> {
-        self.children.get(name)?.cell.clone()
     }
 
     /// A child ended. One that we stopped is no longer in the index, so only surprises get past the first line.
@@ -161,17 +190,21 @@ impl SupervisorState {
         let Some(index) = self.children.get_index_of(&name) else {
             return Ok(());
         };
+        let generation = self.next_generation();
         let Some((_, child)) = self.children.get_index_mut(index) else {
             return Ok(());
         };
         child.cell = None;
-        child.generation += 1;
+        child.generation = generation;
         let healthy =
             |since: Instant| clock::now().duration_since(since) >= child.spec.backoff.reset_after;
         if child.up_since.take().is_some_and(healthy) {
             child.attempt = 0;
         }
         let crashed = error.is_some();
+        if crashed && child.spec.kind == SUPERVISOR {
+            child.seat.tree().leave_below(child.seat.path());
+        }
         let why = report_exit(&child.seat, error);
         let again = match child.spec.restart {
             Restart::Permanent => true,
@@ -179,14 +212,13 @@ impl SupervisorState {
             Restart::Temporary => false,
         };
         if again {
-            return self.again(index, &why).await;
+            self.again(index, &why).await?;
+            return Ok(());
         }
-        child
-            .seat
-            .tree()
-            .set(child.seat.path(), ActorState::Stopped, None);
+        child.resting = true;
+        child.seat.set(ActorState::Stopped, None);
         if child.spec.restart == Restart::Temporary {
-            child.seat.tree().leave(child.seat.path());
+            child.seat.leave();
             self.children.shift_remove(&name);
         }
         Ok(())
@@ -204,30 +236,53 @@ impl SupervisorState {
         if child.generation != generation || child.cell.is_some() {
             return Ok(());
         }
-        let range = match self.spec.strategy {
+        let name = name.to_owned();
+        let range = self.affected(index);
+        for other in range.clone().rev() {
+            self.halt(other).await;
+            if let Some((_, child)) = self.children.get_index(other)
+                && !child.resting
+            {
+                let note = format!("waits for {name}");
+                child.seat.set(ActorState::Restarting, Some(&note));
+            }
+        }
+        self.raise(range).await
+    }
+
+    /// Whom a crash of this child concerns.
+    fn affected(&self, index: usize) -> Range<usize> {
+        match self.spec.strategy {
             Strategy::OneForOne => index..index + 1,
             Strategy::RestForOne => index..self.children.len(),
             Strategy::OneForAll => 0..self.children.len(),
-        };
-        for other in range.clone().rev() {
-            self.halt(other).await;
         }
-        for other in range {
-            if let Err(error) = self.relaunch(other).await {
-                return self.again(other, &error.to_string()).await;
+    }
+
+    /// Starts those that are down and not resting, in order, up to the first that has to wait for its next try.
+    async fn raise(&mut self, range: Range<usize>) -> Result<(), ActorProcessingErr> {
+        for index in range {
+            let child = self.children.get_index(index).map(|(_, child)| child);
+            if child.is_none_or(|child| child.cell.is_some() || child.resting) {
+                continue;
+            }
+            if let Err(error) = self.relaunch(index).await
+                && self.again(index, &error.to_string()).await?
+            {
+                break;
             }
         }
         Ok(())
     }
 
-    /// Counts a restart and plans it, or acts on a spent budget.
-    async fn again(&mut self, index: usize, why: &str) -> Result<(), ActorProcessingErr> {
+    /// Counts a restart and plans it, or acts on a spent budget; `true` when it is planned.
+    async fn again(&mut self, index: usize, why: &str) -> Result<bool, ActorProcessingErr> {
         let now = clock::now();
         let budget = self.spec.intensity;
         let Some((_, child)) = self.children.get_index_mut(index) else {
-            return Ok(());
+            return Ok(false);
         };
-        child.seat.tree().restarted(child.seat.path(), why);
+        child.seat.restarted(why);
         let within = match self.spec.on_excess {
             OnExcess::Escalate => self.log.count(now, budget),
             OnExcess::Park | OnExcess::Fail => child.log.count(now, budget),
@@ -235,10 +290,7 @@ impl SupervisorState {
         if within {
             let delay = child.spec.backoff.delay(child.attempt, &mut self.random);
             child.attempt = child.attempt.saturating_add(1);
-            child
-                .seat
-                .tree()
-                .set(child.seat.path(), ActorState::Restarting, Some(why));
+            child.seat.set(ActorState::Restarting, Some(why));
             let reason = format!("starts again in {} ms: {why}", delay.as_millis());
             child
                 .seat
@@ -247,7 +299,7 @@ impl SupervisorState {
             drop(self.me.send_after(delay, move || {
                 SupervisorMessage::Own(Own::Due { name, generation })
             }));
-            return Ok(());
+            return Ok(true);
         }
         let reason = format!(
             "more than {} restarts within {} s: {why}",
@@ -257,44 +309,9 @@ impl SupervisorState {
         match self.spec.on_excess {
             OnExcess::Park => give_up(child, ActorState::Parked, ReportKind::Parked, reason),
             OnExcess::Fail => give_up(child, ActorState::Failed, ReportKind::Failed, reason),
-            OnExcess::Escalate => return self.escalate(reason).await,
+            OnExcess::Escalate => return Err(self.escalate(reason).await),
         }
-        Ok(())
-    }
-
-    async fn escalate(&mut self, reason: String) -> Result<(), ActorProcessingErr> {
-        self.stop_all().await;
-        self.seat
-            .tree()
-            .set(self.seat.path(), ActorState::Failed, Some(&reason));
-        self.seat
-            .report(ReportKind::Escalated, Some(reason.clone()), None, None);
-        if let Some(escalation) = self.escalation.take()
-            && escalation.send(reason.clone()).is_err()
-        {
-            tracing::debug!("nobody waits for the end of the root");
-        }
-        Err(Crash::new(reason).into())
-    }
-
-    /// Stops all children in reverse start order, those finishing included.
-    pub(super) async fn stop_all(&mut self) {
-        if self.spec.children.is_empty() {
-            // Dynamic children do not depend on each other: a grace of seconds times a thousand would be an hour.
-            for (_, child) in std::mem::take(&mut self.children) {
-                child.seat.tree().leave(child.seat.path());
-                self.let_go(child);
-            }
-        }
-        for index in (0..self.children.len()).rev() {
-            self.halt(index).await;
-            if let Some((_, child)) = self.children.get_index(index) {
-                child.seat.tree().leave(child.seat.path());
-            }
-        }
-        self.children.clear();
-        while self.leaving.join_next().await.is_some() {}
-        self.seat.tree().leave(self.seat.path());
+        Ok(false)
     }
 
     fn seated(&self, spec: ChildSpec) -> Child {
@@ -307,6 +324,7 @@ impl SupervisorState {
             attempt: 0,
             log: RestartLog::default(),
             up_since: None,
+            resting: false,
         }
     }
 
@@ -319,6 +337,9 @@ impl SupervisorState {
             return Ok(());
         };
         let outcome = self.launch(&mut child).await;
+        if outcome.is_ok() {
+            announce(&child.seat, ReportKind::Started, false);
+        }
         // Back to the same place: start order is what strategies go by.
         let (place, _) = self.children.insert_full(child.spec.name.clone(), child);
         self.children.swap_indices(place, index);
@@ -327,73 +348,59 @@ impl SupervisorState {
 
     async fn launch(&mut self, child: &mut Child) -> Result<(), StartError> {
         let name = child.spec.name.clone();
-        child.generation += 1;
-        child
-            .seat
-            .tree()
-            .enter(child.seat.path(), child.spec.kind, ActorState::Starting);
+        child.generation = self.next_generation();
+        child.resting = false;
+        child.seat = child.seat.enter(child.spec.kind);
         let start = (child.spec.start)(child.seat.clone(), self.me.get_cell());
-        let started = tokio::time::timeout(self.spec.start_timeout, start).await;
-        let outcome = match started {
-            Ok(Ok(cell)) => Ok(cell),
-            Ok(Err(error)) => Err(StartError::Failed(name.clone(), error.to_string())),
-            Err(_) => Err(StartError::TimedOut(name.clone(), self.spec.start_timeout)),
-        };
-        match outcome {
-            Ok(cell) => {
+        let limit = self.spec.start_timeout;
+        let (error, crash) = match tokio::time::timeout(limit, start).await {
+            Ok(Ok(cell)) => {
                 self.by_id.insert(cell.get_id(), name);
                 child.cell = Some(cell);
                 child.up_since = Some(clock::now());
-                // A child that showed a state of its own while starting keeps it.
-                let shown = child.seat.tree().get(child.seat.path());
-                if shown.is_none_or(|row| row.state == ActorState::Starting) {
-                    child
-                        .seat
-                        .tree()
-                        .set(child.seat.path(), ActorState::Running, None);
-                }
-                child.seat.report(ReportKind::Started, None, None, None);
-                Ok(())
+                child.seat.up();
+                return Ok(());
             }
-            Err(error) => {
-                child
-                    .seat
-                    .report(ReportKind::StartFailed, Some(error.to_string()), None, None);
-                Err(error)
+            Ok(Err(error)) => {
+                let crash = crash_of(error);
+                (StartError::Failed(name, crash.reason.clone()), crash)
             }
-        }
-    }
-
-    /// Stops a child in place and waits.
-    async fn halt(&mut self, index: usize) {
-        let Some((_, child)) = self.children.get_index_mut(index) else {
-            return;
+            Err(_) => {
+                let error = StartError::TimedOut(name, limit);
+                let crash = Crash::new(error.to_string());
+                (error, crash)
+            }
         };
-        child.generation += 1;
-        child.up_since = None;
-        if let Some(cell) = child.cell.take() {
-            self.by_id.remove(&cell.get_id());
-            end(cell, child.spec.shutdown).await;
-        }
-    }
-
-    /// Lets a child that was taken out finish beside us.
-    fn let_go(&mut self, mut child: Child) {
-        while self.leaving.try_join_next().is_some() {}
-        if let Some(cell) = child.cell.take() {
-            self.by_id.remove(&cell.get_id());
-            self.leaving
-                .spawn_on(end(cell, child.spec.shutdown), &runtime());
-        }
+        child.seat.report(
+            ReportKind::StartFailed,
+            Some(error.to_string()),
+            crash.backtrace,
+            crash.cause,
+        );
+        Err(error)
     }
 }
 
-fn give_up(child: &Child, state: ActorState, kind: ReportKind, reason: String) {
-    child
-        .seat
-        .tree()
-        .set(child.seat.path(), state, Some(&reason));
+/// A report of one among few is kept; one among many is only for those who listen.
+fn announce(seat: &Seat, kind: ReportKind, many: bool) {
+    if many {
+        seat.mention(kind);
+    } else {
+        seat.report(kind, None, None, None);
+    }
+}
+
+fn give_up(child: &mut Child, state: ActorState, kind: ReportKind, reason: String) {
+    child.resting = true;
+    child.seat.set(state, Some(&reason));
     child.seat.report(kind, Some(reason), None, None);
+}
+
+fn crash_of(error: ActorProcessingErr) -> Crash {
+    match error.downcast::<Crash>() {
+        Ok(crash) => *crash,
+        Err(other) => Crash::new(other.to_string()),
+    }
 }
 
 /// Reports how a child ended and says why in one line.
@@ -402,10 +409,7 @@ fn report_exit(seat: &Seat, error: Option<ActorProcessingErr>) -> String {
         seat.report(ReportKind::Stopped, None, None, None);
         return "ended".to_owned();
     };
-    let crash = match error.downcast::<Crash>() {
-        Ok(crash) => *crash,
-        Err(other) => Crash::new(other.to_string()),
-    };
+    let crash = crash_of(error);
     seat.report(
         ReportKind::Crashed,
         Some(crash.reason.clone()),
@@ -413,17 +417,4 @@ fn report_exit(seat: &Seat, error: Option<ActorProcessingErr>) -> String {
         crash.cause,
     );
     crash.reason
-}
-
-/// Not `stop_and_wait`: that returns at once when somebody already asked for the stop.
-async fn end(cell: ActorCell, shutdown: Shutdown) {
-    if let Shutdown::Graceful(grace) = shutdown {
-        cell.stop(Some("stopped by its supervisor".to_owned()));
-        if cell.wait(Some(grace)).await.is_ok() {
-            return;
-        }
-    }
-    if cell.kill_and_wait(Some(KILL_TIMEOUT)).await.is_err() {
-        tracing::debug!("an actor had ended before it was killed");
-    }
 }

@@ -1,0 +1,88 @@
+//! An actor as the kit starts it: a panic becomes a [`Crash`] that carries the backtrace of the place that panicked.
+//!
+//! ractor catches panics too, but keeps the message alone; the backtrace sits in a thread-local of the thread that
+//! panicked, so it must be read in the same poll, before the failure travels to the supervisor.
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+use ractor::message::SerializedMessage;
+use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
+
+use crate::child::Crash;
+use crate::panic::PanicReport;
+
+/// The wrapper; same messages, state and arguments as the actor in it.
+pub(crate) struct Guarded<A>(pub(crate) A);
+
+pub(crate) async fn guarded<T>(
+    work: impl Future<Output = Result<T, ActorProcessingErr>>,
+) -> Result<T, ActorProcessingErr> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(payload) => {
+            let report = PanicReport::of(payload.as_ref());
+            Err(Crash::new(report.message)
+                .backtrace(report.backtrace)
+                .into())
+        }
+    }
+}
+
+impl<A: Actor> Actor for Guarded<A> {
+    type Msg = A::Msg;
+    type State = A::State;
+    type Arguments = A::Arguments;
+
+    async fn pre_start(
+        &self,
+        me: ActorRef<A::Msg>,
+        args: A::Arguments,
+    ) -> Result<A::State, ActorProcessingErr> {
+        guarded(self.0.pre_start(me, args)).await
+    }
+
+    async fn post_start(
+        &self,
+        me: ActorRef<A::Msg>,
+        state: &mut A::State,
+    ) -> Result<(), ActorProcessingErr> {
+        guarded(self.0.post_start(me, state)).await
+    }
+
+    async fn handle(
+        &self,
+        me: ActorRef<A::Msg>,
+        message: A::Msg,
+        state: &mut A::State,
+    ) -> Result<(), ActorProcessingErr> {
+        guarded(self.0.handle(me, message, state)).await
+    }
+
+    async fn handle_serialized(
+        &self,
+        me: ActorRef<A::Msg>,
+        message: SerializedMessage,
+        state: &mut A::State,
+    ) -> Result<(), ActorProcessingErr> {
+        guarded(self.0.handle_serialized(me, message, state)).await
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        me: ActorRef<A::Msg>,
+        event: SupervisionEvent,
+        state: &mut A::State,
+    ) -> Result<(), ActorProcessingErr> {
+        guarded(self.0.handle_supervisor_evt(me, event, state)).await
+    }
+
+    async fn post_stop(
+        &self,
+        me: ActorRef<A::Msg>,
+        state: &mut A::State,
+    ) -> Result<(), ActorProcessingErr> {
+        guarded(self.0.post_stop(me, state)).await
+    }
+}
