@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use busker_kit::clock::unix_ms;
 use serde::Serialize;
 
-use crate::clock::unix_ms;
 use crate::error::Result;
 use crate::odb::Odb;
 use crate::random;

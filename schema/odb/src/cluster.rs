@@ -1,9 +1,9 @@
 //! The cluster itself: one row, with the revision everything is counted by.
 
+use busker_kit::clock::unix_ms;
 use futures::FutureExt;
 use serde::Serialize;
 
-use crate::clock::unix_ms;
 use crate::error::Result;
 use crate::odb::{Odb, one, take_ticket};
 use crate::random;

@@ -12,7 +12,6 @@
 //! asks for changes since its revision misses none.
 
 pub mod audit;
-mod clock;
 pub mod cluster;
 mod config;
 mod error;

@@ -3,11 +3,11 @@
 
 mod status;
 
+use busker_kit::clock::unix_ms;
 use futures::FutureExt;
 use serde::Serialize;
 
 pub use self::status::{PackageStatus, STATUS_MESSAGE_CHARS, StatusWrite};
-use crate::clock::unix_ms;
 use crate::error::{OdbError, Result};
 use crate::objects::NAME_BYTES;
 use crate::odb::{Odb, one, take_ticket};

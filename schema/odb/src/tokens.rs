@@ -1,11 +1,11 @@
 //! Bearer tokens and console sessions. The text is shown once; only its SHA-256 is kept.
 
+use busker_kit::clock::unix_ms;
 use busker_model::Secret;
 use busker_model::invocation::Role;
 use futures::FutureExt;
 use serde::Serialize;
 
-use crate::clock::unix_ms;
 use crate::error::{OdbError, Result};
 use crate::odb::{Odb, one};
 use crate::random;

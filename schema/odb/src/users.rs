@@ -1,10 +1,10 @@
 //! People of the console and the public API.
 
+use busker_kit::clock::unix_ms;
 use busker_model::invocation::Role;
 use futures::FutureExt;
 use serde::Serialize;
 
-use crate::clock::unix_ms;
 use crate::error::{OdbError, Result};
 use crate::objects::NAME_BYTES;
 use crate::odb::{Odb, one, take_ticket};

@@ -1,10 +1,10 @@
 //! What was done to objects, by whom.
 
+use busker_kit::clock::unix_ms;
 use busker_model::{Object, ObjectKey};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::clock::unix_ms;
 use crate::error::{OdbError, Result};
 use crate::objects::{KEPT_PER_OBJECT, KEPT_REVISIONS, Objects, secrets};
 use crate::store::{Tx, bulk};

@@ -1,8 +1,8 @@
 //! How a package fares on each node.
 
+use busker_kit::clock::unix_ms;
 use serde::Serialize;
 
-use crate::clock::unix_ms;
 use crate::error::Result;
 use crate::packages::Packages;
 use crate::value::{Row, values};
