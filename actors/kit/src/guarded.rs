@@ -2,6 +2,9 @@
 //!
 //! ractor catches panics too, but keeps the message alone; the backtrace sits in a thread-local of the thread that
 //! panicked, so it must be read in the same poll, before the failure travels to the supervisor.
+//!
+//! Owns: the actor in it. Hears: that actor's messages. Says: what that actor says. Dies when: that actor does.
+//! Restart: as its spec says.
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;

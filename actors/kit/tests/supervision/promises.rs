@@ -1,185 +1,17 @@
-//! What a supervisor promises, tried through the public API with the clock paused.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+//! One promise a test.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message, pg};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
 use busker_kit::{
-    Backoff, ChildSpec, Crash, Family, OnExcess, Restart, RootEnd, Seat, Strategy, Supervisor,
-    SupervisorSpec, Tree, install_panic_hook,
+    ChildSpec, Family, OnExcess, Restart, Seat, Strategy, SupervisorSpec, install_panic_hook,
 };
 use busker_model::ActorState;
-use busker_model::report::{ActorPath, ReportKind};
-use proptest::prelude::*;
-use tokio::sync::mpsc;
+use busker_model::report::ReportKind;
 
-/// What the probes did, in order: `+name` a start, `-name` a graceful end.
-type Journal = mpsc::Sender<String>;
-
-#[derive(Debug)]
-enum Poke {
-    Fail,
-    Panic,
-    End,
-}
-impl Message for Poke {}
-
-struct Probe {
-    name: String,
-    journal: Journal,
-    refuse: Arc<AtomicBool>,
-    linger: Duration,
-}
-
-impl Actor for Probe {
-    type Msg = Poke;
-    type State = Seat;
-    type Arguments = Seat;
-
-    async fn pre_start(&self, me: ActorRef<Poke>, seat: Seat) -> Result<Seat, ActorProcessingErr> {
-        if self.refuse.load(SeqCst) {
-            return Err(Crash::new("refused to start").into());
-        }
-        pg::join(seat.path().to_string(), vec![me.get_cell()]);
-        self.journal.try_send(format!("+{}", self.name))?;
-        Ok(seat)
-    }
-
-    async fn handle(
-        &self,
-        me: ActorRef<Poke>,
-        poke: Poke,
-        _: &mut Seat,
-    ) -> Result<(), ActorProcessingErr> {
-        match poke {
-            Poke::Fail => Err(Crash::new("told to fail").cause("poke of 1 byte").into()),
-            Poke::Panic => panic!("told to panic"),
-            Poke::End => {
-                me.stop(None);
-                Ok(())
-            }
-        }
-    }
-
-    async fn post_stop(
-        &self,
-        _: ActorRef<Poke>,
-        seat: &mut Seat,
-    ) -> Result<(), ActorProcessingErr> {
-        seat.state(ActorState::Draining, None);
-        tokio::time::sleep(self.linger).await;
-        self.journal.try_send(format!("-{}", self.name))?;
-        Ok(())
-    }
-}
-
-/// One node with probes under it. Node names differ, because process groups are process-wide.
-struct Bench {
-    tree: Tree,
-    root: Supervisor,
-    end: RootEnd,
-    journal: mpsc::Receiver<String>,
-    said: Journal,
-    node: String,
-}
-
-fn steady(first_ms: u64) -> Backoff {
-    Backoff {
-        first: Duration::from_millis(first_ms),
-        max: Duration::from_secs(30),
-        factor: 2,
-        jitter_percent: 0,
-        reset_after: Duration::from_secs(60),
-    }
-}
-
-fn probe(name: &str, journal: &Journal, refuse: &Arc<AtomicBool>, linger: Duration) -> ChildSpec {
-    let (kept, journal, refuse) = (name.to_owned(), journal.clone(), Arc::clone(refuse));
-    ChildSpec::actor(name, "probe", move |seat| {
-        let probe = Probe {
-            name: kept.clone(),
-            journal: journal.clone(),
-            refuse: Arc::clone(&refuse),
-            linger,
-        };
-        (probe, seat)
-    })
-    .backoff(steady(100))
-}
-
-fn quick(name: &str, journal: &Journal) -> ChildSpec {
-    probe(
-        name,
-        journal,
-        &Arc::new(AtomicBool::new(false)),
-        Duration::ZERO,
-    )
-}
-
-impl Bench {
-    async fn new(spec: impl FnOnce(&Journal) -> SupervisorSpec) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let node = format!("n{}", NEXT.fetch_add(1, SeqCst));
-        let (said, journal) = mpsc::channel(4096);
-        let tree = Tree::new(&node);
-        let (root, end) = Supervisor::start_root(&tree, spec(&said)).await.unwrap();
-        Self {
-            tree,
-            root,
-            end,
-            journal,
-            said,
-            node,
-        }
-    }
-
-    fn path(&self, below: &str) -> ActorPath {
-        below
-            .split('/')
-            .fold(ActorPath::root(&self.node), |path, name| path.child(name))
-    }
-
-    fn state(&self, below: &str) -> Option<ActorState> {
-        self.tree.get(&self.path(below)).map(|info| info.state)
-    }
-
-    /// The live probe at a path. Two may be there while an old one finishes: the first one is asked.
-    fn poke(&self, below: &str, poke: Poke) {
-        let members = pg::get_members(&self.path(below).to_string());
-        members.first().unwrap().send_message(poke).unwrap();
-    }
-
-    fn is_up(&self, below: &str) -> bool {
-        !pg::get_members(&self.path(below).to_string()).is_empty()
-    }
-
-    fn said(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.journal.try_recv().ok()).collect()
-    }
-
-    fn count(&self, below: &str, kind: ReportKind) -> usize {
-        let path = self.path(below);
-        self.tree
-            .recent(1000)
-            .iter()
-            .filter(|report| report.path == path && report.kind == kind)
-            .count()
-    }
-}
-
-async fn pass(ms: u64) {
-    tokio::time::sleep(Duration::from_millis(ms)).await;
-}
-
-fn spec(name: &str) -> SupervisorSpec {
-    SupervisorSpec::new(name).intensity(1000, Duration::from_secs(1))
-}
+use crate::bench::{Bench, Poke, Probe, pass, probe, quick, spec, steady};
 
 #[tokio::test(start_paused = true)]
 async fn a_crash_report_carries_reason_and_cause() {
@@ -213,7 +45,7 @@ async fn the_report_of_a_panicking_actor_carries_its_backtrace() {
         crash
             .backtrace
             .as_deref()
-            .is_some_and(|text| text.contains("supervision.rs"))
+            .is_some_and(|text| text.contains("bench.rs"))
     );
 }
 
@@ -489,110 +321,5 @@ impl Actor for Idle {
     type Arguments = ();
     async fn pre_start(&self, _: ActorRef<Nothing>, (): ()) -> Result<(), ActorProcessingErr> {
         Ok(())
-    }
-}
-
-fn paused<F: Future<Output = ()>>(work: F) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(work);
-}
-
-const NAMES: [&str; 4] = ["a", "b", "c", "d"];
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    /// Crash one child after the other, each when all are up: exactly its set stops in reverse and starts in order.
-    #[test]
-    fn a_crash_restarts_exactly_the_set_of_its_strategy(
-        strategy in prop_oneof![Just(Strategy::OneForOne), Just(Strategy::OneForAll), Just(Strategy::RestForOne)],
-        crashes in proptest::collection::vec(0usize..4, 1..6),
-    ) {
-        paused(async move {
-            let mut bench = Bench::new(|said| {
-                NAMES.iter().fold(spec("root").strategy(strategy), |spec, name| spec.child(quick(name, said)))
-            })
-            .await;
-            bench.said();
-            for crashed in crashes {
-                bench.poke(NAMES[crashed], Poke::Fail);
-                pass(20_000).await;
-                let set = match strategy {
-                    Strategy::OneForOne => crashed..crashed + 1,
-                    Strategy::OneForAll => 0..4,
-                    Strategy::RestForOne => crashed..4,
-                };
-                let mut wanted: Vec<String> =
-                    set.clone().rev().filter(|&n| n != crashed).map(|n| format!("-{}", NAMES[n])).collect();
-                wanted.extend(set.map(|n| format!("+{}", NAMES[n])));
-                assert_eq!(bench.said(), wanted);
-            }
-            bench.root.stop().await;
-            assert_eq!(bench.said(), ["-d", "-c", "-b", "-a"]);
-        });
-    }
-
-    /// Random crashes and refusals in random order against the budget: no window holds more restarts than allowed, a
-    /// child is parked exactly when its budget is spent, and nobody else is touched.
-    #[test]
-    fn no_child_is_restarted_more_often_than_its_budget_allows(
-        max in 0usize..4,
-        steps in proptest::collection::vec((0usize..3, 0u64..9_000, any::<bool>()), 1..40),
-    ) {
-        paused(async move {
-            let refuse: Vec<_> = (0..3).map(|_| Arc::new(AtomicBool::new(false))).collect();
-            let within = Duration::from_secs(10);
-            let mut bench = Bench::new(|said| {
-                let spec = SupervisorSpec::new("root").intensity(max, within).on_excess(OnExcess::Park);
-                (0..3).fold(spec, |spec, n| spec.child(probe(NAMES[n], said, &refuse[n], Duration::ZERO)))
-            })
-            .await;
-            let mut reports = bench.tree.subscribe();
-            let mut restarts: [Vec<tokio::time::Instant>; 3] = Default::default();
-            for (child, wait, refuses) in steps {
-                refuse[child].store(refuses, SeqCst);
-                if bench.is_up(NAMES[child]) {
-                    bench.poke(NAMES[child], Poke::Fail);
-                }
-                for _ in 0..wait / 50 + 1 {
-                    pass(50).await;
-                    let now = tokio::time::Instant::now();
-                    while let Ok(report) = reports.try_recv() {
-                        let Some(n) = NAMES.iter().position(|&name| report.path.name() == name) else { continue };
-                        match report.kind {
-                            ReportKind::Restarting => restarts[n].push(now),
-                            ReportKind::Parked => {
-                                let recent = restarts[n].iter().filter(|&&at| now - at <= within + Duration::from_millis(50));
-                                assert!(recent.count() >= max, "parked before its budget was spent");
-                            }
-                            ReportKind::Started | ReportKind::Stopped | ReportKind::Crashed
-                            | ReportKind::StartFailed | ReportKind::Failed | ReportKind::Escalated
-                            | ReportKind::StateChanged | ReportKind::InvocationFailed => {}
-                        }
-                    }
-                }
-                for (n, name) in NAMES.iter().enumerate().take(3) {
-                    for (first, &from) in restarts[n].iter().enumerate() {
-                        let window = restarts[n][first..].iter().filter(|&&at| at - from < within - Duration::from_millis(50));
-                        assert!(window.count() <= max);
-                    }
-                    // Parked, waiting or up, and the tree says which.
-                    let up = bench.state(name) == Some(ActorState::Running);
-                    assert_eq!(up, bench.is_up(name));
-                }
-            }
-            for n in 0..3 {
-                refuse[n].store(false, SeqCst);
-                bench.root.restart_child(NAMES[n]).await.unwrap();
-                assert_eq!(bench.state(NAMES[n]), Some(ActorState::Running));
-            }
-            bench.said();
-            bench.root.stop().await;
-            assert_eq!(bench.said(), ["-c", "-b", "-a"]);
-        });
     }
 }
