@@ -6,7 +6,8 @@ use busker_security::BasicAuthSettings;
 use busker_security::basic::MAX_PART_BYTES;
 use serde_json::{Value, json};
 
-use crate::kind::{Kind, Prepared, read, written};
+use crate::kind::{read, written};
+use crate::{Kind, Prepared};
 
 const KIND: &str = "basic-auth";
 const SECRETS: &[&str] = &["password"];

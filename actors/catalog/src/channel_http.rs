@@ -5,7 +5,8 @@ use busker_model::object::Violation;
 use busker_model::{Family, Transport};
 use serde_json::{Value, json};
 
-use crate::kind::{Kind, Prepared, written};
+use crate::kind::written;
+use crate::{Kind, Prepared};
 
 const GROUPS: &[&str] = &[Transport::PlainHttp.as_str(), Transport::Soap.as_str()];
 

@@ -6,9 +6,10 @@
 mod basic_auth;
 mod channel_http;
 mod kind;
+mod outgoing_http;
 mod service_settings;
 
-pub use kind::{Kind, Prepared};
+pub use busker_connector::{Kind, Prepared};
 
 use std::collections::BTreeMap;
 
@@ -24,11 +25,17 @@ impl Catalog {
     /// Every kind this version knows.
     #[must_use]
     pub fn builtin() -> Self {
-        let kinds = [
+        Self::of([
             basic_auth::kind(),
             channel_http::kind(),
+            outgoing_http::kind(),
             service_settings::kind(),
-        ];
+        ])
+    }
+
+    /// A list of these kinds, for a node that brings its own and for tests.
+    #[must_use]
+    pub fn of(kinds: impl IntoIterator<Item = Kind>) -> Self {
         Self {
             kinds: kinds
                 .into_iter()
@@ -48,6 +55,12 @@ impl Catalog {
     pub fn iter(&self) -> impl Iterator<Item = &Kind> {
         self.kinds.values()
     }
+}
+
+/// `family.kind`, the middle of the names of a kind's admin services.
+#[must_use]
+pub fn title(kind: &Kind) -> String {
+    format!("{}.{}", kind.family, kind.kind)
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use busker_model::object::Violation;
 use busker_model::service::ServiceSettings;
 use serde_json::{Value, json};
 
-use crate::kind::{Kind, Prepared, read, written};
+use crate::kind::{read, written};
+use crate::{Kind, Prepared};
 
 const KIND: &str = "settings";
 

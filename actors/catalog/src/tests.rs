@@ -16,10 +16,15 @@ fn names(fields: &Value) -> BTreeSet<&str> {
 #[test]
 fn kinds_are_found_and_listed_in_order() {
     let catalog = Catalog::builtin();
-    let titles: Vec<_> = catalog.iter().map(Kind::title).collect();
+    let titles: Vec<_> = catalog.iter().map(title).collect();
     assert_eq!(
         titles,
-        ["channel.http", "security.basic-auth", "service.settings"]
+        [
+            "channel.http",
+            "outgoing.http",
+            "security.basic-auth",
+            "service.settings"
+        ]
     );
     assert!(catalog.get(Family::Channel, "http").is_some());
     assert!(catalog.get(Family::Job, "http").is_none());
@@ -32,7 +37,7 @@ fn every_schema_names_exactly_the_settings_there_are() {
         let schema = (kind.schema)();
         let mut settings = names(&prepared.settings);
         settings.extend(kind.secrets);
-        assert_eq!(settings, names(&schema["properties"]), "{}", kind.title());
+        assert_eq!(settings, names(&schema["properties"]), "{}", title(kind));
         assert!(kind.groups.contains(&prepared.group.as_str()));
         let again = (kind.example)();
         for field in schema["required"].as_array().into_iter().flatten() {

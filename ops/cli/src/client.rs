@@ -66,7 +66,10 @@ impl Client {
             return Ok(Value::Null);
         }
         serde_json::from_slice(&answer.body).map_err(|error| {
-            Failure::new(Exit::Internal, format!("{service} answered no JSON: {error}"))
+            Failure::new(
+                Exit::Internal,
+                format!("{service} answered no JSON: {error}"),
+            )
         })
     }
 
@@ -77,7 +80,11 @@ impl Client {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Answer, Failure> {
-        let url = format!("{}/api/v1/services/{}", self.target.base, path_segment(service));
+        let url = format!(
+            "{}/api/v1/services/{}",
+            self.target.base,
+            path_segment(service)
+        );
         let request = self
             .http
             .post(url)
@@ -108,7 +115,10 @@ impl Client {
     async fn read(&self, response: reqwest::Response) -> Result<Answer, Failure> {
         let status = response.status().as_u16();
         let cid = response.headers().get("x-busker-cid");
-        let cid = cid.and_then(|cid| cid.to_str().ok()).unwrap_or_default().to_owned();
+        let cid = cid
+            .and_then(|cid| cid.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
@@ -148,7 +158,9 @@ impl Answer {
     /// What a problem says to people, with its violations and the cid to look for in the log.
     pub(crate) fn failure(&self) -> Failure {
         let problem: Value = serde_json::from_slice(&self.body).unwrap_or_default();
-        let detail = problem["detail"].as_str().or_else(|| problem["title"].as_str());
+        let detail = problem["detail"]
+            .as_str()
+            .or_else(|| problem["title"].as_str());
         let text = String::from_utf8_lossy(&self.body);
         let mut message = match detail {
             Some(detail) => detail.to_owned(),
@@ -160,12 +172,17 @@ impl Answer {
             message = format!("{message}\n  cid {cid}");
         }
         let class = problem["class"].as_str().and_then(class_of);
-        Failure::new(class.map_or_else(|| exit_of(self.status), Exit::from), message)
+        Failure::new(
+            class.map_or_else(|| exit_of(self.status), Exit::from),
+            message,
+        )
     }
 }
 
 fn class_of(word: &str) -> Option<ErrorClass> {
-    ErrorClass::ALL.into_iter().find(|class| class.as_str() == word)
+    ErrorClass::ALL
+        .into_iter()
+        .find(|class| class.as_str() == word)
 }
 
 /// For answers that are no problem documents, such as those of something in between.
@@ -187,14 +204,19 @@ fn exit_of(status: u16) -> Exit {
 }
 
 /// What a node says of itself without credentials: its status, and the word in its answer.
-pub(crate) async fn ready(base: &str, authority: Option<&std::path::Path>) -> Option<(u16, String)> {
+pub(crate) async fn ready(
+    base: &str,
+    authority: Option<&std::path::Path>,
+) -> Option<(u16, String)> {
     let http = http_client(authority).ok()?;
     let request = http.get(format!("{base}/readyz")).timeout(HEALTH_TIMEOUT);
     let response = request.send().await.ok()?;
     let status = response.status().as_u16();
     let text = response.bytes().await.ok()?;
     let answer: Value = serde_json::from_slice(&text).unwrap_or_default();
-    let word = answer["state"].as_str().or_else(|| answer["status"].as_str());
+    let word = answer["state"]
+        .as_str()
+        .or_else(|| answer["status"].as_str());
     Some((status, word.unwrap_or_default().to_owned()))
 }
 
@@ -255,7 +277,10 @@ mod tests {
         assert_eq!(failure.exit, Exit::Conflict);
         assert_eq!(failure.message, "channel \"crm\" exists\n  cid K1");
         let busy = answer(503, r#"{"detail":"full","class":"busy"}"#).failure();
-        assert_eq!((busy.exit, busy.message.as_str()), (Exit::Busy, "full\n  cid K7"));
+        assert_eq!(
+            (busy.exit, busy.message.as_str()),
+            (Exit::Busy, "full\n  cid K7")
+        );
     }
 
     #[test]
@@ -263,13 +288,21 @@ mod tests {
         let failure = answer(502, "Bad gateway").failure();
         assert_eq!(failure.exit, Exit::Unavailable);
         assert!(failure.message.starts_with("Bad gateway"), "{failure}");
-        assert!(answer(500, "").failure().message.starts_with("the node answered 500"));
+        assert!(
+            answer(500, "")
+                .failure()
+                .message
+                .starts_with("the node answered 500")
+        );
         assert!(answer(204, "").succeeded().is_ok());
     }
 
     #[test]
     fn a_name_cannot_leave_its_place_in_the_path() {
-        assert_eq!(path_segment("stockmarket.get-market-cap"), "stockmarket.get-market-cap");
+        assert_eq!(
+            path_segment("stockmarket.get-market-cap"),
+            "stockmarket.get-market-cap"
+        );
         assert_eq!(path_segment("../a b?"), "..%2Fa%20b%3F");
     }
 }

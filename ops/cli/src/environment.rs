@@ -39,13 +39,18 @@ impl Environment {
             );
             return Err(Failure::new(Exit::NotFound, message));
         }
-        let nodes: Result<Vec<_>, _> = folders.iter().map(|folder| NodeConfig::load(folder)).collect();
+        let nodes: Result<Vec<_>, _> = folders
+            .iter()
+            .map(|folder| NodeConfig::load(folder))
+            .collect();
         Ok(Self { dir, nodes: nodes? })
     }
 
     /// Name of the cluster.
     pub(crate) fn cluster(&self) -> &str {
-        self.nodes.first().map_or("", |node| node.node.cluster.as_str())
+        self.nodes
+            .first()
+            .map_or("", |node| node.node.cluster.as_str())
     }
 
     /// The API of the first node, with the token of the command line.
@@ -75,7 +80,11 @@ impl Environment {
 
 /// URL of a node's API.
 pub(crate) fn base_url(node: &NodeConfig) -> String {
-    let scheme = if node.admin.tls.is_some() { "https" } else { "http" };
+    let scheme = if node.admin.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     format!("{scheme}://{}", reachable(node.admin.listen))
 }
 
@@ -112,7 +121,10 @@ fn node_folders(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// The number of `node12`; names without one come last.
 fn number(folder: &Path) -> u32 {
-    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
     let digits = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     digits.parse().unwrap_or(u32::MAX)
 }
@@ -133,7 +145,11 @@ mod tests {
             std::fs::write(folder.join(CONFIG_FILE), text).unwrap();
         }
         let environment = Environment::open(dir.path()).unwrap();
-        let names: Vec<&str> = environment.nodes.iter().map(|node| node.node.name.as_str()).collect();
+        let names: Vec<&str> = environment
+            .nodes
+            .iter()
+            .map(|node| node.node.name.as_str())
+            .collect();
         assert_eq!(names, ["node1", "node2", "node10"]);
         assert_eq!(base_url(&environment.nodes[0]), "http://127.0.0.1:8183");
         let one = Environment::open(&dir.path().join("node2")).unwrap();
@@ -145,6 +161,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let failure = Environment::open(dir.path()).unwrap_err();
         assert_eq!(failure.exit, Exit::NotFound);
-        assert!(failure.message.contains("busker quickstart create"), "{failure}");
+        assert!(
+            failure.message.contains("busker quickstart create"),
+            "{failure}"
+        );
     }
 }

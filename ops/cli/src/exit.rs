@@ -62,7 +62,9 @@ impl Exit {
 
     /// The exit of a process of ours that ended with this number.
     pub(crate) fn of_code(code: i32) -> Option<Self> {
-        Self::ALL.into_iter().find(|exit| i32::from(exit.code()) == code)
+        Self::ALL
+            .into_iter()
+            .find(|exit| i32::from(exit.code()) == code)
     }
 
     const fn meaning(self) -> &'static str {
@@ -135,12 +137,13 @@ impl Failure {
 
     /// A file or folder that does not do as it should.
     pub(crate) fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
-        let exit = match error.kind() {
-            std::io::ErrorKind::NotFound => Exit::NotFound,
-            std::io::ErrorKind::PermissionDenied => Exit::Forbidden,
-            std::io::ErrorKind::AlreadyExists => Exit::Conflict,
-            _ => Exit::Internal,
-        };
+        let known = [
+            (std::io::ErrorKind::NotFound, Exit::NotFound),
+            (std::io::ErrorKind::PermissionDenied, Exit::Forbidden),
+            (std::io::ErrorKind::AlreadyExists, Exit::Conflict),
+        ];
+        let found = known.iter().find(|(kind, _)| *kind == error.kind());
+        let exit = found.map_or(Exit::Internal, |(_, exit)| *exit);
         Self::new(exit, format!("{}: {error}", path.display()))
     }
 }
@@ -154,7 +157,10 @@ impl fmt::Display for Failure {
 impl From<Fault> for Failure {
     /// The person at the command line is the operator, so the part for operators is shown too.
     fn from(fault: Fault) -> Self {
-        let detail = fault.detail.as_ref().and_then(|detail| detail.operator.as_ref());
+        let detail = fault
+            .detail
+            .as_ref()
+            .and_then(|detail| detail.operator.as_ref());
         let message = detail.map_or_else(
             || fault.message.to_string(),
             |detail| format!("{} ({detail})", fault.message),

@@ -68,7 +68,9 @@ async fn state(node: &NodeConfig) -> String {
             let ready = client::ready(&base_url(node), authority(node).as_deref()).await;
             match ready {
                 Some((200, _)) => "running".to_owned(),
-                Some((_, word)) if ["draining", "standby", "failed"].contains(&word.as_str()) => word,
+                Some((_, word)) if ["draining", "standby", "failed"].contains(&word.as_str()) => {
+                    word
+                }
                 Some(_) | None => "starting".to_owned(),
             }
         }
@@ -99,7 +101,10 @@ async fn details(environment: &Environment, node: &NodeConfig) -> Vec<(String, S
     row("component_details", info.trim().to_owned());
     row("component_full_path", node.dir.display().to_string());
     row("component_host", format!("{}/{}", host(), host()));
-    row("component_running", python_bool(state == "running").to_owned());
+    row(
+        "component_running",
+        python_bool(state == "running").to_owned(),
+    );
     row("component_state", state.clone());
     row("current_time", local(now));
     row("current_time_utc", utc(now));
@@ -108,7 +113,10 @@ async fn details(environment: &Environment, node: &NodeConfig) -> Vec<(String, S
     {
         row("master_proc_connections", process.connections());
         row("master_proc_create_time", local(process.created_ms));
-        row("master_proc_create_time_utc", format!("{}+00:00", utc(process.created_ms)));
+        row(
+            "master_proc_create_time_utc",
+            format!("{}+00:00", utc(process.created_ms)),
+        );
         row("master_proc_name", process.name.clone());
         row("master_proc_pid", pid.to_string());
         row("master_proc_username", process.user.clone());
@@ -174,7 +182,10 @@ mod tests {
     #[test]
     fn times_are_written_as_zato_wrote_them() {
         assert_eq!(utc(1_371_733_512_078), "2013-06-20T13:05:12.078000");
-        assert_eq!(local(1_371_733_512_078).len(), "2013-06-20T13:05:12.078000".len());
+        assert_eq!(
+            local(1_371_733_512_078).len(),
+            "2013-06-20T13:05:12.078000".len()
+        );
     }
 
     #[tokio::test]
@@ -187,9 +198,15 @@ mod tests {
         let environment = Environment::open(dir.path()).unwrap();
         let node = summary(&environment, &environment.nodes[0]).await;
         assert_eq!(node["pid"], Value::Null);
-        assert_eq!((&node["state"], &node["address"]), (&json!("stopped"), &json!("127.0.0.1:17010")));
+        assert_eq!(
+            (&node["state"], &node["address"]),
+            (&json!("stopped"), &json!("127.0.0.1:17010"))
+        );
         let rows = details(&environment, &environment.nodes[0]).await;
-        let running = rows.iter().find(|(name, _)| name == "component_running").unwrap();
+        let running = rows
+            .iter()
+            .find(|(name, _)| name == "component_running")
+            .unwrap();
         assert_eq!(running.1, "False");
     }
 }

@@ -68,7 +68,10 @@ pub(crate) async fn stop(environment: &Environment) -> Result<(), Failure> {
         };
         let began = clock::now();
         stop_one(node, pid, began).await?;
-        output::say(&format!("{name} stopped after {} (pid {pid})", seconds(began)))?;
+        output::say(&format!(
+            "{name} stopped after {} (pid {pid})",
+            seconds(began)
+        ))?;
     }
     Ok(())
 }
@@ -82,7 +85,10 @@ async fn start_one(node: &NodeConfig, began: Instant) -> Result<(), Failure> {
     let base = base_url(node);
     let authority = authority(node);
     while began.elapsed() < READY_WITHIN {
-        if let Some(status) = child.try_wait().map_err(|error| Failure::file(&node.dir, &error))? {
+        if let Some(status) = child
+            .try_wait()
+            .map_err(|error| Failure::file(&node.dir, &error))?
+        {
             return Err(ended(node, &console, status.code()));
         }
         if let Some((200, _)) = client::ready(&base, authority.as_deref()).await {
@@ -139,7 +145,10 @@ fn ended(node: &NodeConfig, console: &Path, code: Option<i32>) -> Failure {
     } else {
         format!("{name} does not start: {text}")
     };
-    Failure::new(code.and_then(Exit::of_code).unwrap_or(Exit::Internal), message)
+    Failure::new(
+        code.and_then(Exit::of_code).unwrap_or(Exit::Internal),
+        message,
+    )
 }
 
 async fn stop_one(node: &NodeConfig, pid: u32, began: Instant) -> Result<(), Failure> {
@@ -147,7 +156,10 @@ async fn stop_one(node: &NodeConfig, pid: u32, began: Instant) -> Result<(), Fai
     // 0 would be this command's own process group.
     let number = i32::try_from(pid).ok().filter(|&number| number > 0);
     let number = number.ok_or_else(|| {
-        Failure::new(Exit::Busy, format!("{name} is just being started: try again"))
+        Failure::new(
+            Exit::Busy,
+            format!("{name} is just being started: try again"),
+        )
     })?;
     kill(Pid::from_raw(number), Signal::SIGTERM)
         .map_err(|error| Failure::new(Exit::Forbidden, format!("{name} (pid {pid}): {error}")))?;
@@ -178,6 +190,9 @@ mod tests {
         let failure = free("admin", address).unwrap_err();
         assert_eq!(failure.exit, Exit::Conflict);
         let port = address.port().to_string();
-        assert!(failure.message.contains(&port) && failure.message.contains("[admin]"), "{failure}");
+        assert!(
+            failure.message.contains(&port) && failure.message.contains("[admin]"),
+            "{failure}"
+        );
     }
 }

@@ -36,11 +36,22 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version are answers; clap prints each where it belongs.
             let printed = error.print();
-            let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-            return if printed.is_ok() { code.into() } else { Exit::Internal.into() };
+            let code = if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Ok
+            };
+            return if printed.is_ok() {
+                code.into()
+            } else {
+                Exit::Internal.into()
+            };
         }
     };
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         output::complain(&Failure::new(Exit::Internal, "TLS was set up twice"));
         return Exit::Internal.into();
     }
@@ -57,9 +68,15 @@ fn main() -> ExitCode {
 fn start_runtime(command: &Command) -> Result<Runtime, Failure> {
     let is_node = matches!(
         command,
-        Command::Node(_) | Command::Start(StartArgs { fg: true, .. }) | Command::Restart(StartArgs { fg: true, .. })
+        Command::Node(_)
+            | Command::Start(StartArgs { fg: true, .. })
+            | Command::Restart(StartArgs { fg: true, .. })
     );
-    let mut builder = if is_node { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let mut builder = if is_node {
+        Builder::new_multi_thread()
+    } else {
+        Builder::new_current_thread()
+    };
     builder
         .enable_all()
         .build()
@@ -69,7 +86,9 @@ fn start_runtime(command: &Command) -> Result<Runtime, Failure> {
 /// Runs a command; answers the exit code.
 async fn run(command: Command) -> Result<u8, Failure> {
     match command {
-        Command::Start(args) if args.fg => return lifecycle::foreground(Environment::open(&args.dir)?).await,
+        Command::Start(args) if args.fg => {
+            return lifecycle::foreground(Environment::open(&args.dir)?).await;
+        }
         Command::Restart(args) if args.fg => {
             let environment = Environment::open(&args.dir)?;
             lifecycle::stop(&environment).await?;
@@ -93,7 +112,11 @@ async fn run(command: Command) -> Result<u8, Failure> {
         Command::Job(args) => object(Family::Job, args).await?,
         Command::Tree(args) => watch::tree(&connect(&args.dir)?, &args).await?,
         Command::Events(args) => watch::events(&connect(&args.dir)?, &args).await?,
-        Command::Api(ApiCommand::Call { dir, service, payload }) => {
+        Command::Api(ApiCommand::Call {
+            dir,
+            service,
+            payload,
+        }) => {
             services::call(&connect(&dir)?, &service, &payload).await?;
         }
         Command::ExitCodes => output::say(&Exit::table())?,
@@ -115,7 +138,9 @@ async fn service(command: ServiceCommand) -> Result<(), Failure> {
         ServiceCommand::Deploy { dir, file } => services::deploy(&connect(&dir)?, &file).await,
         ServiceCommand::List(args) => services::list(&connect(&args.dir)?, args.format).await,
         ServiceCommand::Delete { dir, name } => services::delete(&connect(&dir)?, &name).await,
-        ServiceCommand::Rollback { dir, name, to } => services::rollback(&connect(&dir)?, &name, to).await,
+        ServiceCommand::Rollback { dir, name, to } => {
+            services::rollback(&connect(&dir)?, &name, to).await
+        }
     }
 }
 
@@ -133,7 +158,11 @@ fn check_config(dir: &Path) -> Result<(), Failure> {
     let mut faults = Vec::new();
     for node in &environment.nodes {
         let file = node.dir.join(busker_node::CONFIG_FILE);
-        faults.extend(node.check_files().iter().map(|fault| format!("{}: {fault}", file.display())));
+        faults.extend(
+            node.check_files()
+                .iter()
+                .map(|fault| format!("{}: {fault}", file.display())),
+        );
     }
     if !faults.is_empty() {
         return Err(Failure::new(Exit::Invalid, faults.join("\n")));

@@ -48,9 +48,8 @@ fn write(bytes: &[u8]) -> Result<(), Failure> {
     match written {
         // A reader that has seen enough, such as `head`, is no failure.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|error| {
-            Failure::new(Exit::Unavailable, format!("standard output: {error}"))
-        }),
+        other => other
+            .map_err(|error| Failure::new(Exit::Unavailable, format!("standard output: {error}"))),
     }
 }
 

@@ -51,9 +51,15 @@ mod tests {
         assert_eq!(read("{\"a\": 1}").unwrap(), b"{\"a\": 1}");
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "from a file").unwrap();
-        assert_eq!(read_text(&format!("@{}", file.path().display())).unwrap(), "from a file");
+        assert_eq!(
+            read_text(&format!("@{}", file.path().display())).unwrap(),
+            "from a file"
+        );
         let missing = read("@/nowhere/payload.json").unwrap_err();
         assert_eq!(missing.exit, Exit::NotFound);
-        assert!(missing.message.contains("/nowhere/payload.json"), "{missing}");
+        assert!(
+            missing.message.contains("/nowhere/payload.json"),
+            "{missing}"
+        );
     }
 }

@@ -52,7 +52,11 @@ fn life_of(path: &Path) -> Life {
         Err((mut file, _)) => {
             let mut text = String::new();
             let read = file.read_to_string(&mut text);
-            Life::Alive(read.ok().and_then(|_| text.trim().parse().ok()).unwrap_or(0))
+            Life::Alive(
+                read.ok()
+                    .and_then(|_| text.trim().parse().ok())
+                    .unwrap_or(0),
+            )
         }
     }
 }
@@ -65,7 +69,12 @@ impl PidLock {
 
     async fn take_path(path: PathBuf, name: &str) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::file(&path, &error);
-        let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let open = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
         let mut file = open.map_err(failed)?;
         for _ in 0..ATTEMPTS {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -81,7 +90,10 @@ impl PidLock {
             }
             tokio::time::sleep(BETWEEN_ATTEMPTS).await;
         }
-        Err(Failure::new(Exit::Conflict, format!("{name} is running already")))
+        Err(Failure::new(
+            Exit::Conflict,
+            format!("{name} is running already"),
+        ))
     }
 }
 

@@ -7,7 +7,7 @@ use busker_model::Secret;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 use crate::exit::{Exit, Failure};
-use crate::payload;
+use crate::{output, payload};
 
 /// Reads a password from a file; its last line end does not count.
 pub(crate) fn password_file(file: &Path) -> Result<Secret, Failure> {
@@ -66,8 +66,10 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // A terminal that is gone needs no echo.
-        drop(tcsetattr(io::stdin(), SetArg::TCSANOW, &self.0));
+        if let Err(error) = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.0) {
+            let message = format!("the terminal stays without echo ({error}): type `reset`");
+            output::complain(&Failure::new(Exit::Internal, message));
+        }
     }
 }
 

@@ -57,11 +57,14 @@ pub(crate) async fn create(args: &QuickstartArgs) -> Result<(), Failure> {
 
 /// Whether the folder is there; it must be empty then.
 fn check_empty(dir: &Path) -> Result<bool, Failure> {
-    match fs::read_dir(dir) {
-        Ok(mut entries) if entries.next().is_none() => Ok(true),
-        Ok(_) => Err(Failure::new(
+    match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(true),
+        Ok(false) => Err(Failure::new(
             Exit::Conflict,
-            format!("{} is not empty: name a new folder, or empty this one", dir.display()),
+            format!(
+                "{} is not empty: name a new folder, or empty this one",
+                dir.display()
+            ),
         )),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(Failure::file(dir, &error)),
@@ -83,7 +86,10 @@ struct Plan {
 impl Plan {
     /// Asks and reads everything first, so that no question comes between the steps.
     fn new(args: &QuickstartArgs, dir: PathBuf) -> Result<Self, Failure> {
-        let odb_url = args.odb.clone().unwrap_or_else(|| "sqlite:data/odb.db".to_owned());
+        let odb_url = args
+            .odb
+            .clone()
+            .unwrap_or_else(|| "sqlite:data/odb.db".to_owned());
         let odb_password = if odb_url.starts_with("sqlite:") {
             None
         } else {
@@ -126,10 +132,20 @@ impl Plan {
     }
 
     fn folders(&self) -> Result<(), Failure> {
-        for folder in ["ca", "node1", "node1/pickup", "node1/logs", "node1/data", "node1/certs"] {
+        for folder in [
+            "ca",
+            "node1",
+            "node1/pickup",
+            "node1/logs",
+            "node1/data",
+            "node1/certs",
+        ] {
             let path = self.dir.join(folder);
             // Keys, databases and logs are nobody else's business.
-            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            let made = fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path);
             made.map_err(|error| Failure::file(&path, &error))?;
         }
         Ok(())
@@ -151,17 +167,23 @@ impl Plan {
             admin: local(ADMIN_PORT)?,
         });
         if let Some(password) = &self.odb_password {
-            write_private(&self.node.join(template::ODB_PASSWORD_FILE), password.expose())?;
+            write_private(
+                &self.node.join(template::ODB_PASSWORD_FILE),
+                password.expose(),
+            )?;
         }
         write_private(&self.node.join(busker_node::CONFIG_FILE), &text)?;
         let created_ms = clock::unix_ms();
-        let info = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "component": "NODE",
-            "created_user_host": crate::info::user_at_host(),
-            "created_ts": crate::info::utc(created_ms),
-        });
-        write_private(&self.node.join(INFO_FILE), &format!("{info}\n"))?;
+        let info = [
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("component", "NODE".to_owned()),
+            ("created_user_host", crate::info::user_at_host()),
+            ("created_ts", crate::info::utc(created_ms)),
+        ];
+        // Spaces as in Zato's, where a table may break the line.
+        let info = info.map(|(name, value)| format!("\"{name}\": {}", json!(value)));
+        let info = format!("{{{}}}\n", info.join(", "));
+        write_private(&self.node.join(INFO_FILE), &info)?;
         Ok(NodeConfig::load(&self.node)?)
     }
 
@@ -205,9 +227,15 @@ impl Plan {
         // The only time a password is printed, and only one that nobody knows yet.
         output::say(&match &self.admin_password_file {
             Some(file) => format!("admin user: {ADMIN}, password: as in {}", file.display()),
-            None => format!("admin user: {ADMIN}, password: {}", self.admin_password.expose()),
+            None => format!(
+                "admin user: {ADMIN}, password: {}",
+                self.admin_password.expose()
+            ),
         })?;
-        output::say(&format!("Start it with: busker start {}", self.dir.display()))
+        output::say(&format!(
+            "Start it with: busker start {}",
+            self.dir.display()
+        ))
     }
 
     fn done(&self, step: u8, what: &str) -> Result<(), Failure> {
@@ -246,7 +274,9 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
         .mode(0o600)
         .open(path)
         .map_err(|error| Failure::file(path, &error))?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let written = file
+        .write_all(text.as_bytes())
+        .and_then(|()| file.sync_all());
     written.map_err(|error| Failure::file(path, &error))
 }
 

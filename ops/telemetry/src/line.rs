@@ -139,7 +139,7 @@ mod tests {
     fn the_head_is_time_level_and_dashes() {
         let mut out = String::new();
         write_head(&mut out, 1_795_497_001_115, Level::WARN).unwrap();
-        assert_eq!(out, "2026-11-24 04:30:01,115 - WARNING - ");
+        assert_eq!(out, "2026-11-24 05:10:01,115 - WARNING - ");
     }
 
     #[test]

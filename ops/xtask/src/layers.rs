@@ -15,17 +15,35 @@ use crate::process::Step;
 const LAYERS: &[(&str, &[&str])] = &[
     ("nouns", &["busker-model", "busker-service-derive"]),
     ("what an actor is", &["busker-kit"]),
-    ("ports and stores", &["busker-odb", "busker-service"]),
+    (
+        "ports and stores",
+        &[
+            "busker-odb",
+            "busker-connector",
+            "busker-telemetry",
+            "busker-service",
+        ],
+    ),
     (
         "transports and hosts",
-        &["busker-connector-http", "busker-python", "busker-security"],
+        &[
+            "busker-connector-http",
+            "busker-python",
+            "busker-security",
+            "busker-samples",
+        ],
     ),
     (
         "families of actors",
-        &["busker-channels", "busker-services", "busker-pipeline"],
+        &[
+            "busker-channels",
+            "busker-outgoing",
+            "busker-services",
+            "busker-pipeline",
+        ],
     ),
     ("lists and packages", &["busker-catalog"]),
-    ("change", &["busker-reconcile"]),
+    ("change", &["busker-admin", "busker-reconcile"]),
 ];
 
 /// Tools and tests: they may use anything, and nothing may use them.

@@ -75,7 +75,10 @@ pub(crate) fn operations() -> Vec<AdminService> {
 }
 
 async fn create(call: Call) -> Result<Value, Fault> {
-    let principal = call.input.opt_text("principal").unwrap_or(call.who());
+    let principal = call
+        .input
+        .opt_text("principal")
+        .unwrap_or_else(|| call.who());
     let life_ms = call
         .input
         .integer("expires_in_s")

@@ -132,8 +132,8 @@ impl NodeConfig {
             field: field.to_owned(),
             message: error.message().to_owned(),
         };
-        let reader = toml::Deserializer::parse(text)
-            .map_err(|error| failed(vec![wrong("", &error)]))?;
+        let reader =
+            toml::Deserializer::parse(text).map_err(|error| failed(vec![wrong("", &error)]))?;
         let config: Self = serde_path_to_error::deserialize(reader).map_err(|error| {
             let path = error.path().to_string();
             let field = if path == "." { "" } else { path.as_str() };
@@ -212,7 +212,11 @@ impl NodeConfig {
             url: self.odb.url.clone(),
             pool_size: self.odb.pool_size,
             password,
-            root_certificate: self.odb.root_certificate.as_ref().map(|file| self.path(file)),
+            root_certificate: self
+                .odb
+                .root_certificate
+                .as_ref()
+                .map(|file| self.path(file)),
         })
     }
 
@@ -257,7 +261,12 @@ fn line_of(text: &str, field: &str) -> Option<usize> {
         if let Some(name) = line.strip_prefix('[') {
             inside = name.trim_end().trim_end_matches(']') == section;
             found = if inside { Some(index + 1) } else { found };
-        } else if inside && line.split('=').next().is_some_and(|name| name.trim() == key) {
+        } else if inside
+            && line
+                .split('=')
+                .next()
+                .is_some_and(|name| name.trim() == key)
+        {
             return Some(index + 1);
         }
     }

@@ -93,10 +93,10 @@ impl ChannelSettings {
                 format!("must start with '/' and be at most {MAX_PATH_BYTES} bytes long"),
             );
         }
-        if self.url_path.matches('{').count() != self.url_path.matches('}').count() {
+        if let Err(error) = matchit::Router::new().insert(self.url_path.as_str(), ()) {
             fault(
                 "url_path",
-                "has an unpaired brace; a pattern is written {name}".to_owned(),
+                format!("{error}; a pattern is written {{name}}, or {{*rest}} at the end"),
             );
         }
         if self.url_path.contains(['?', '#', ' ']) {
@@ -181,6 +181,18 @@ mod tests {
                 "settings.soap_action"
             ]
         );
+    }
+
+    #[test]
+    fn a_path_is_exact_or_a_pattern_that_can_be_mounted() {
+        let read = |path: &str| ChannelSettings::read(&json!({"url_path": path, "service": "a"}));
+        for path in ["/a", "/a/{id}", "/a/{id}/b/{*rest}"] {
+            assert!(read(path).is_ok(), "{path}");
+        }
+        for path in ["/a/{id", "/a}b{", "/a/{}", "/a/{*rest}/b"] {
+            let faults = read(path).unwrap_err();
+            assert_eq!(faults[0].field, "settings.url_path", "{path}");
+        }
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(crate) struct Named {
     /// Name
     #[arg(long)]
     pub(crate) name: String,
-    /// Which one of two that share the name: plain_http or soap
+    /// Which one of two that share the name, such as the soap one
     #[arg(long)]
     pub(crate) transport: Option<String>,
 }
@@ -123,7 +123,7 @@ pub(crate) struct EditArgs {
     /// Name
     #[arg(long, required_unless_present = "json")]
     pub(crate) name: Option<String>,
-    /// Which one of two that share the name: plain_http or soap
+    /// Which one of two that share the name, such as the soap one
     #[arg(long)]
     pub(crate) transport: Option<String>,
     /// Another name for it

@@ -24,8 +24,11 @@ pub(crate) async fn run(client: &Client, family: Family, verb: ObjectVerb) -> Re
     }
 }
 
-/// Kind, word, input and format of a verb.
-fn request(verb: ObjectVerb) -> Result<(Option<String>, &'static str, Value, Format), Failure> {
+/// Kind, if it was named, word, input and format of a verb.
+type Asked = (Option<String>, &'static str, Value, Format);
+
+/// What a verb asks of the API.
+fn request(verb: ObjectVerb) -> Result<Asked, Failure> {
     Ok(match verb {
         ObjectVerb::Create(args) => {
             let input = match args.json {
@@ -61,11 +64,17 @@ fn request(verb: ObjectVerb) -> Result<(Option<String>, &'static str, Value, For
             (named.kind, "delete", given(&fields), Format::Json)
         }
         ObjectVerb::Get(named) => {
-            let fields = [("name", json!(named.name)), ("transport", json!(named.transport))];
+            let fields = [
+                ("name", json!(named.name)),
+                ("transport", json!(named.transport)),
+            ];
             (named.kind, "get", given(&fields), Format::Json)
         }
         ObjectVerb::Ping(named) => {
-            let fields = [("name", json!(named.name)), ("transport", json!(named.transport))];
+            let fields = [
+                ("name", json!(named.name)),
+                ("transport", json!(named.transport)),
+            ];
             (named.kind, "ping", given(&fields), Format::Json)
         }
         ObjectVerb::List {
@@ -82,7 +91,11 @@ fn request(verb: ObjectVerb) -> Result<(Option<String>, &'static str, Value, For
 /// An object of the fields that were given.
 fn given(fields: &[(&str, Value)]) -> Value {
     let given = fields.iter().filter(|(_, value)| !value.is_null());
-    Value::Object(given.map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    Value::Object(
+        given
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
+    )
 }
 
 fn whole(text: &str) -> Result<Value, Failure> {
@@ -119,21 +132,37 @@ fn settings(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
 }
 
 fn is_secret(key: &str) -> bool {
-    ["password", "secret", "token", "api_key"].iter().any(|word| key.contains(word))
+    ["password", "secret", "token", "api_key"]
+        .iter()
+        .any(|word| key.contains(word))
 }
 
 /// Objects as aligned columns; a column nobody fills is left out.
 fn table(answer: &Value) -> String {
     let objects = answer["objects"].as_array().map_or(&[][..], Vec::as_slice);
-    let filled = |column: &str| objects.iter().any(|object| !object["settings"][column].is_null());
-    let columns: Vec<&str> = COLUMNS.into_iter().filter(|column| filled(column)).collect();
+    let filled = |column: &str| {
+        objects
+            .iter()
+            .any(|object| !object["settings"][column].is_null())
+    };
+    let columns: Vec<&str> = COLUMNS
+        .into_iter()
+        .filter(|column| filled(column))
+        .collect();
     let mut head = vec!["name".to_owned(), "active".to_owned()];
     head.extend(columns.iter().map(|column| (*column).to_owned()));
     let rows: Vec<Vec<String>> = objects
         .iter()
         .map(|object| {
-            let mut row = vec![output::cell(&object["name"]), output::cell(&object["active"])];
-            row.extend(columns.iter().map(|column| output::cell(&object["settings"][*column])));
+            let mut row = vec![
+                output::cell(&object["name"]),
+                output::cell(&object["active"]),
+            ];
+            row.extend(
+                columns
+                    .iter()
+                    .map(|column| output::cell(&object["settings"][*column])),
+            );
             row
         })
         .collect();
@@ -147,12 +176,23 @@ mod tests {
     use super::*;
 
     fn set(pairs: &[&str]) -> Result<Map<String, Value>, Failure> {
-        settings(&pairs.iter().map(|&pair| pair.to_owned()).collect::<Vec<_>>())
+        settings(
+            &pairs
+                .iter()
+                .map(|&pair| pair.to_owned())
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
     fn settings_are_json_where_they_read_as_json() {
-        let read = set(&["url_path=/a=b", "timeout_ms=500", "cancel=true", "zip=0123", "text=\"5\""]);
+        let read = set(&[
+            "url_path=/a=b",
+            "timeout_ms=500",
+            "cancel=true",
+            "zip=0123",
+            "text=\"5\"",
+        ]);
         let expected = json!({"url_path": "/a=b", "timeout_ms": 500, "cancel": true, "zip": "0123", "text": "5"});
         assert_eq!(Value::Object(read.unwrap()), expected);
         assert_eq!(set(&["=x"]).unwrap_err().exit, Exit::Usage);

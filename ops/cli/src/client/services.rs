@@ -34,7 +34,11 @@ pub(crate) async fn invoke(client: &Client, args: &InvokeArgs) -> Result<(), Fai
         "timeout_ms": u64::from(args.timeout) * 1000,
     });
     let answer = client
-        .post("busker.service.invoke", input.to_string().into_bytes(), timeout)
+        .post(
+            "busker.service.invoke",
+            input.to_string().into_bytes(),
+            timeout,
+        )
         .await?
         .succeeded()?;
     let answer: Value = serde_json::from_slice(&answer.body)
@@ -47,7 +51,10 @@ pub(crate) async fn invoke(client: &Client, args: &InvokeArgs) -> Result<(), Fai
     }
     let status = u16::try_from(status).unwrap_or(500);
     let exit = super::exit_of(status);
-    Err(Failure::new(exit, format!("{} answered {status}", args.name)))
+    Err(Failure::new(
+        exit,
+        format!("{} answered {status}", args.name),
+    ))
 }
 
 const fn format_word(format: DataFormat) -> &'static str {
@@ -73,13 +80,18 @@ pub(crate) async fn deploy(client: &Client, file: &Path) -> Result<(), Failure> 
 
 /// Undeploys the package of a service.
 pub(crate) async fn delete(client: &Client, name: &str) -> Result<(), Failure> {
-    let answer = client.call("busker.service.delete", &json!({ "name": name })).await?;
+    let answer = client
+        .call("busker.service.delete", &json!({ "name": name }))
+        .await?;
     output::say(&deployed(&answer))
 }
 
 /// Runs an older package again.
 pub(crate) async fn rollback(client: &Client, name: &str, to: Option<i64>) -> Result<(), Failure> {
-    let input = to.map_or_else(|| json!({ "name": name }), |to| json!({ "name": name, "to": to }));
+    let input = to.map_or_else(
+        || json!({ "name": name }),
+        |to| json!({ "name": name, "to": to }),
+    );
     let answer = client.call("busker.service.rollback", &input).await?;
     output::say(&deployed(&answer))
 }
@@ -89,7 +101,10 @@ fn deployed(answer: &Value) -> String {
     let services = answer["services"].as_array().map_or(&[][..], Vec::as_slice);
     let names: Vec<String> = services.iter().map(output::cell).collect();
     let name = output::cell(&answer["name"]);
-    let (package, state) = (output::cell(&answer["package"]), output::cell(&answer["state"]));
+    let (package, state) = (
+        output::cell(&answer["package"]),
+        output::cell(&answer["state"]),
+    );
     format!("{name}, package {package}: {state} ({})", names.join(", "))
 }
 
@@ -103,17 +118,37 @@ pub(crate) async fn list(client: &Client, format: Format) -> Result<(), Failure>
 }
 
 fn table(answer: &Value) -> String {
-    const FIELDS: [&str; 6] = ["name", "origin", "active", "in_flight", "requests", "errors"];
+    const FIELDS: [&str; 6] = [
+        "name",
+        "origin",
+        "active",
+        "in_flight",
+        "requests",
+        "errors",
+    ];
     let services = answer["services"].as_array().map_or(&[][..], Vec::as_slice);
     let row = |service: &Value| FIELDS.map(|field| output::cell(&service[field])).to_vec();
     let rows: Vec<Vec<String>> = services.iter().map(row).collect();
-    output::columns(&["NAME", "ORIGIN", "ACTIVE", "IN FLIGHT", "REQUESTS", "ERRORS"], &rows)
+    output::columns(
+        &[
+            "NAME",
+            "ORIGIN",
+            "ACTIVE",
+            "IN FLIGHT",
+            "REQUESTS",
+            "ERRORS",
+        ],
+        &rows,
+    )
 }
 
 /// Calls any service of the API and prints what it answers.
 pub(crate) async fn call(client: &Client, service: &str, input: &str) -> Result<(), Failure> {
     let body = payload::read(input)?;
-    let answer = client.post(service, body, CALL_TIMEOUT).await?.succeeded()?;
+    let answer = client
+        .post(service, body, CALL_TIMEOUT)
+        .await?
+        .succeeded()?;
     output::body(&answer.body)
 }
 

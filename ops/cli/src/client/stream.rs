@@ -69,8 +69,11 @@ mod tests {
         let text = ": alive\n\nevent: event\ndata: {\"a\":\ndata: 1}\r\n\nid: 7\ndata: x\n\n";
         for size in [1, 3, 7, 1000] {
             let mut reader = SseReader::default();
-            let events: Vec<SseEvent> =
-                text.as_bytes().chunks(size).flat_map(|chunk| reader.take(chunk)).collect();
+            let events: Vec<SseEvent> = text
+                .as_bytes()
+                .chunks(size)
+                .flat_map(|chunk| reader.take(chunk))
+                .collect();
             let first = SseEvent {
                 name: "event".to_owned(),
                 data: "{\"a\":\n1}".to_owned(),

@@ -99,7 +99,12 @@ pub(crate) async fn events(client: &Client, args: &EventsArgs) -> Result<(), Fai
 /// Supervision reports and events of the node, as one story.
 fn past(answer: &Value) -> Vec<Value> {
     let lists = [&answer["reports"], &answer["events"]];
-    let mut all: Vec<Value> = lists.iter().filter_map(|list| list.as_array()).flatten().cloned().collect();
+    let mut all: Vec<Value> = lists
+        .iter()
+        .filter_map(|list| list.as_array())
+        .flatten()
+        .cloned()
+        .collect();
     all.sort_by_key(|event| event["at_ms"].as_i64());
     all
 }
@@ -123,7 +128,9 @@ fn line(event: &Value) -> String {
         return output::cell(event);
     };
     let place = event["path"].as_str().or_else(|| event["node"].as_str());
-    let why = event["reason"].as_str().or_else(|| event["message"].as_str());
+    let why = event["reason"]
+        .as_str()
+        .or_else(|| event["message"].as_str());
     let at = event["at_ms"].as_i64().map_or_else(String::new, at);
     let text = format!(
         "{at}  {what:<17}  {}  {}",
@@ -162,14 +169,20 @@ node1       supervisor  running
     #[test]
     fn reports_and_events_are_one_story() {
         let answer = json!({"reports": [{"at_ms": 1}, {"at_ms": 4}], "events": [{"at_ms": 3}]});
-        let times: Vec<_> = past(&answer).iter().map(|event| event["at_ms"].as_i64()).collect();
+        let times: Vec<_> = past(&answer)
+            .iter()
+            .map(|event| event["at_ms"].as_i64())
+            .collect();
         assert_eq!(times, [Some(1), Some(3), Some(4)]);
     }
 
     #[test]
     fn an_event_is_one_line() {
         let event = json!({"at_ms": 1_795_497_001_115_i64, "kind": "crashed", "path": "node1/a", "reason": "bad\nnews"});
-        assert_eq!(line(&event), "2026-11-24 04:30:01.115  crashed            node1/a  bad\\nnews");
+        assert_eq!(
+            line(&event),
+            "2026-11-24 05:10:01.115  crashed            node1/a  bad\\nnews"
+        );
         assert_eq!(line(&json!({"events": 3})), "{\"events\":3}");
     }
 }

@@ -72,14 +72,21 @@ impl Stat {
 fn boot_ms() -> Option<i64> {
     let text = fs::read_to_string("/proc/stat").ok()?;
     let seconds = text.lines().find_map(|line| line.strip_prefix("btime "))?;
-    seconds.trim().parse::<i64>().ok().map(|seconds| seconds * 1000)
+    seconds
+        .trim()
+        .parse::<i64>()
+        .ok()
+        .map(|seconds| seconds * 1000)
 }
 
 fn descendants(of: u32) -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     for entry in entries {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok());
         if let Some(pid) = pid
             && let Some(stat) = Stat::read(pid)
         {
@@ -111,7 +118,9 @@ impl Process {
         let mut shown: Vec<String> = found
             .iter()
             .take(CONNECTIONS)
-            .map(|connection| connection.shown(sockets.get(&connection.inode).copied().unwrap_or(0)))
+            .map(|connection| {
+                connection.shown(sockets.get(&connection.inode).copied().unwrap_or(0))
+            })
             .collect();
         if more > 0 {
             shown.push(format!("and {more} more"));
@@ -124,14 +133,24 @@ impl Process {
 fn sockets(pid: u32) -> BTreeMap<u64, u32> {
     let folder = format!("/proc/{pid}/fd");
     let mut sockets = BTreeMap::new();
-    for entry in fs::read_dir(Path::new(&folder)).into_iter().flatten().flatten() {
+    for entry in fs::read_dir(Path::new(&folder))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         let Ok(target) = fs::read_link(entry.path()) else {
             continue;
         };
-        let inode = target
+        let inode = target.to_str().and_then(|text| {
+            text.strip_prefix("socket:[")?
+                .strip_suffix(']')?
+                .parse()
+                .ok()
+        });
+        let number = entry
+            .file_name()
             .to_str()
-            .and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
-        let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            .and_then(|name| name.parse().ok());
         if let (Some(inode), Some(number)) = (inode, number) {
             sockets.insert(inode, number);
         }
@@ -179,7 +198,10 @@ fn address(text: &str) -> Option<SocketAddrV4> {
     let (address, port) = text.split_once(':')?;
     let number = u32::from_str_radix(address, 16).ok()?;
     let port = u16::from_str_radix(port, 16).ok()?;
-    Some(SocketAddrV4::new(Ipv4Addr::from(number.to_ne_bytes()), port))
+    Some(SocketAddrV4::new(
+        Ipv4Addr::from(number.to_ne_bytes()),
+        port,
+    ))
 }
 
 /// States of `net/tcp_states.h`.
@@ -210,7 +232,10 @@ mod tests {
     fn a_name_with_parentheses_does_not_shift_the_fields() {
         let text = "42 (a) b (c)) S 7 1 1 0 -1 4194560 1 0 0 0 1 1 0 0 20 0 1 0 123456 1 1";
         let stat = Stat::parse(text).unwrap();
-        assert_eq!((stat.name.as_str(), stat.parent, stat.start_ticks), ("a) b (c)", 7, 123_456));
+        assert_eq!(
+            (stat.name.as_str(), stat.parent, stat.start_ticks),
+            ("a) b (c)", 7, 123_456)
+        );
     }
 
     #[test]
@@ -219,7 +244,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let process = read(std::process::id()).unwrap();
         let shown = process.connections();
-        let expected = format!("local_address=('127.0.0.1', {port}), remote_address=(), status='LISTEN')");
+        let expected =
+            format!("local_address=('127.0.0.1', {port}), remote_address=(), status='LISTEN')");
         assert!(shown.contains(&expected), "{shown}");
         let age = busker_kit::clock::unix_ms() - process.created_ms;
         assert!((-2000..86_400_000).contains(&age), "{age} ms");
@@ -227,7 +253,10 @@ mod tests {
 
     #[test]
     fn a_child_is_a_worker() {
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
         let workers = read(std::process::id()).unwrap().workers;
         child.kill().unwrap();
         child.wait().unwrap();

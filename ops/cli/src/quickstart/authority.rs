@@ -30,7 +30,9 @@ pub(super) struct Authority {
 pub(super) fn create(folder: &Path) -> Result<Authority, Failure> {
     let key = KeyPair::generate().map_err(failed)?;
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "Busker environment CA");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Busker environment CA");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     (params.not_before, params.not_after) = validity(AUTHORITY_DAYS)?;

@@ -26,8 +26,15 @@ async fn an_environment_has_its_files_and_nobody_else_can_read_them() {
     let dir = around.path().join("env");
     create(&args(dir.clone())).await.unwrap();
     for file in [
-        "cli.token", "ca/ca.key", "ca/ca.pem", "node1/busker.toml", "node1/busker.key",
-        "node1/certs/node.key", "node1/certs/node.pem", "node1/certs/ca.pem", "node1/data/odb.db",
+        "cli.token",
+        "ca/ca.key",
+        "ca/ca.pem",
+        "node1/busker.toml",
+        "node1/busker.key",
+        "node1/certs/node.key",
+        "node1/certs/node.pem",
+        "node1/certs/ca.pem",
+        "node1/data/odb.db",
     ] {
         assert_eq!(mode(&dir.join(file)), 0o600, "{file}");
     }
@@ -50,13 +57,22 @@ async fn the_token_and_the_password_of_the_file_are_those_of_the_database() {
     let mut args = args(dir.clone());
     args.admin_password_file = Some(file);
     create(&args).await.unwrap();
-    let odb = Odb::open(OdbConfig::sqlite(dir.join("node1/data/odb.db"))).await.unwrap();
+    let odb = Odb::open(OdbConfig::sqlite(dir.join("node1/data/odb.db")))
+        .await
+        .unwrap();
     let text = fs::read_to_string(dir.join(TOKEN_FILE)).unwrap();
-    let token = odb.tokens().verify(&Secret::new(text.trim())).await.unwrap().unwrap();
+    let token = odb
+        .tokens()
+        .verify(&Secret::new(text.trim()))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((token.principal.as_str(), token.role), ("cli", Role::Admin));
     let stored = odb.users().password_hash(ADMIN).await.unwrap();
     let passwords = Passwords::new(PasswordCost::Full).unwrap();
-    let right = passwords.verify(ADMIN, &Secret::new("correct horse"), stored.as_deref()).await;
+    let right = passwords
+        .verify(ADMIN, &Secret::new("correct horse"), stored.as_deref())
+        .await;
     assert!(right.unwrap());
 }
 
@@ -66,7 +82,10 @@ async fn a_folder_with_something_in_it_is_refused_and_left_alone() {
     fs::write(around.path().join("mine"), "precious").unwrap();
     let failure = create(&args(around.path().to_owned())).await.unwrap_err();
     assert_eq!(failure.exit, Exit::Conflict);
-    assert!(failure.message.contains("not empty") && failure.message.contains("new folder"), "{failure}");
+    assert!(
+        failure.message.contains("not empty") && failure.message.contains("new folder"),
+        "{failure}"
+    );
     assert_eq!(fs::read_dir(around.path()).unwrap().count(), 1);
 }
 
@@ -87,7 +106,10 @@ async fn what_needs_the_cluster_is_refused_as_usage() {
     many.nodes = 3;
     let failure = create(&many).await.unwrap_err();
     assert_eq!(failure.exit, Exit::Usage);
-    assert!(failure.message.contains("PostgreSQL and Redis"), "{failure}");
+    assert!(
+        failure.message.contains("PostgreSQL and Redis"),
+        "{failure}"
+    );
     let mut redis = args(around.path().join("env"));
     redis.redis = Some("redis://127.0.0.1".to_owned());
     assert_eq!(create(&redis).await.unwrap_err().exit, Exit::Usage);

@@ -279,10 +279,10 @@ impl Bench {
         role: Option<Role>,
         body: &str,
     ) -> Result<Value, Fault> {
-        let runner = self.runners.iter();
-        let runner = runner
-            .filter(|runner| runner.definition().name.as_str() == service)
-            .next_back()
+        let runner = self
+            .runners
+            .iter()
+            .find(|runner| runner.definition().name.as_str() == service)
             .unwrap_or_else(|| panic!("there is no {service}"));
         let deadline = clock::now() + Duration::from_secs(30);
         let name = runner.definition().name.clone();
@@ -294,7 +294,7 @@ impl Bench {
         let context = Context::new(request, Arc::clone(&self.ports));
         match runner.run(context).await?.body {
             ReplyBody::Json(text) => Ok(serde_json::from_slice(&text).unwrap()),
-            other => panic!("{service} answers {other:?}"),
+            other @ (ReplyBody::Empty | ReplyBody::Raw(_)) => panic!("{service} answers {other:?}"),
         }
     }
 

@@ -1,8 +1,8 @@
 //! Objects of every kind over their admin services.
 
 use busker_catalog::{Catalog, title};
-use busker_model::invocation::Role;
 use busker_model::ErrorClass;
+use busker_model::invocation::Role;
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, refusal};

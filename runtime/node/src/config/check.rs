@@ -94,9 +94,15 @@ impl NodeConfig {
             ("odb.password_file", self.odb.password_file.as_ref()),
             ("odb.root_certificate", self.odb.root_certificate.as_ref()),
             ("python.interpreter", self.python.interpreter.as_ref()),
-            ("http.tls.certificate", self.http.tls.as_ref().map(|tls| &tls.certificate)),
+            (
+                "http.tls.certificate",
+                self.http.tls.as_ref().map(|tls| &tls.certificate),
+            ),
             ("http.tls.key", self.http.tls.as_ref().map(|tls| &tls.key)),
-            ("admin.tls.certificate", self.admin.tls.as_ref().map(|tls| &tls.certificate)),
+            (
+                "admin.tls.certificate",
+                self.admin.tls.as_ref().map(|tls| &tls.certificate),
+            ),
             ("admin.tls.key", self.admin.tls.as_ref().map(|tls| &tls.key)),
         ];
         for (field, path) in named {
@@ -108,7 +114,10 @@ impl NodeConfig {
             let path = self.path(source);
             need("services.static_sources", &path, path.exists());
         }
-        let private = [Some(self.key_path()), self.odb.password_file.as_ref().map(|file| self.path(file))];
+        let private = [
+            Some(self.key_path()),
+            self.odb.password_file.as_ref().map(|file| self.path(file)),
+        ];
         for path in private.into_iter().flatten() {
             let mode = std::fs::metadata(&path).map(|meta| meta.permissions().mode());
             if mode.is_ok_and(|mode| mode & OTHERS != 0) {
@@ -131,11 +140,17 @@ fn odb_url(url: &str) -> Option<&'static str> {
             .is_empty()
             .then_some("names no file: use one such as sqlite:data/odb.db");
     }
-    let rest = url.strip_prefix("postgresql://").or_else(|| url.strip_prefix("postgres://"));
+    let rest = url
+        .strip_prefix("postgresql://")
+        .or_else(|| url.strip_prefix("postgres://"));
     let Some(rest) = rest else {
         return Some("use sqlite:FILE or postgresql://user@host:port/database");
     };
-    let user = rest.split('/').next().and_then(|authority| authority.rsplit_once('@'));
+    let user = rest
+        .split('/')
+        .next()
+        .and_then(|authority| authority.rsplit_once('@'));
     let has_password = user.is_some_and(|(user, _)| user.contains(':'));
-    has_password.then_some("holds a password: put it in a file of mode 0600 and name it as password_file")
+    has_password
+        .then_some("holds a password: put it in a file of mode 0600 and name it as password_file")
 }

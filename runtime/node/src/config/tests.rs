@@ -45,10 +45,19 @@ fn a_whole_file_is_read_and_written_back_alike() {
 #[test]
 fn an_error_names_file_line_field_and_what_is_accepted() {
     let unknown = refusal("workers = 2", "wrkers = 2");
-    assert!(unknown.starts_with("node1/busker.toml:11: http"), "{unknown}");
-    assert!(unknown.contains("wrkers") && unknown.contains("workers"), "{unknown}");
+    assert!(
+        unknown.starts_with("node1/busker.toml:11: http"),
+        "{unknown}"
+    );
+    assert!(
+        unknown.contains("wrkers") && unknown.contains("workers"),
+        "{unknown}"
+    );
     let address = refusal("127.0.0.1:17010", "localhost");
-    assert!(address.starts_with("node1/busker.toml:10: http.listen:"), "{address}");
+    assert!(
+        address.starts_with("node1/busker.toml:10: http.listen:"),
+        "{address}"
+    );
     let level = refusal("\"debug\"", "\"loud\"");
     assert_eq!(
         level,
@@ -62,17 +71,29 @@ fn an_error_names_file_line_field_and_what_is_accepted() {
 
 #[test]
 fn all_faults_are_told_at_once() {
-    let text = WHOLE.replace("workers = 2", "workers = 0").replace("8183", "17010");
+    let text = WHOLE
+        .replace("workers = 2", "workers = 0")
+        .replace("8183", "17010");
     let error = parse(&text).unwrap_err();
-    let fields: Vec<&str> = error.faults.iter().map(|fault| fault.field.as_str()).collect();
+    let fields: Vec<&str> = error
+        .faults
+        .iter()
+        .map(|fault| fault.field.as_str())
+        .collect();
     assert_eq!(fields, ["http.workers", "admin.listen"]);
     assert_eq!(error.faults[1].line, Some(14));
 }
 
 #[test]
 fn a_password_in_the_url_is_refused_and_not_repeated() {
-    let error = refusal("sqlite:data/odb.db", "postgresql://busker:hunter2@db:5432/busker");
-    assert!(error.contains("odb.url") && error.contains("password_file"), "{error}");
+    let error = refusal(
+        "sqlite:data/odb.db",
+        "postgresql://busker:hunter2@db:5432/busker",
+    );
+    assert!(
+        error.contains("odb.url") && error.contains("password_file"),
+        "{error}"
+    );
     assert!(!error.contains("hunter2"), "{error}");
     for wrong in ["mysql://db/busker", "sqlite:"] {
         assert!(refusal("sqlite:data/odb.db", wrong).contains("odb.url"));
@@ -88,13 +109,22 @@ fn files_start_at_the_folder_of_the_node() {
         panic!("a file");
     };
     assert_eq!(path, Path::new("/env/node1/data/odb.db"));
-    let fields: Vec<String> = config.check_files().into_iter().map(|fault| fault.field).collect();
+    let fields: Vec<String> = config
+        .check_files()
+        .into_iter()
+        .map(|fault| fault.field)
+        .collect();
     assert_eq!(fields, ["pickup", "logs", "data", "busker.key"]);
 }
 
 #[test]
 fn a_folder_without_the_file_says_so() {
     let dir = std::env::temp_dir();
-    let error = NodeConfig::load(&dir.join("no-such-node")).unwrap_err().to_string();
-    assert!(error.contains("no-such-node/busker.toml") && error.contains("folder of a node"), "{error}");
+    let error = NodeConfig::load(&dir.join("no-such-node"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("no-such-node/busker.toml") && error.contains("folder of a node"),
+        "{error}"
+    );
 }

@@ -1,0 +1,108 @@
+//! The table of connections, and the port through which services send.
+
+use std::sync::Arc;
+
+use busker_model::{Fault, Transport};
+use busker_service::{BoxFuture, HttpAnswer, HttpCall, OutgoingHttp, Ping};
+use dashmap::DashMap;
+
+use crate::connection::Connection;
+use crate::stats::ConnectionStats;
+
+type Table = DashMap<String, Arc<Connection>>;
+
+#[derive(Debug)]
+struct Inner {
+    component: String,
+    plain_http: Table,
+    soap: Table,
+}
+
+/// All outgoing HTTP connections of a node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outgoing(Arc<Inner>);
+
+impl Outgoing {
+    /// A table without connections. Peers are told in `X-Zato-Component` that `busker/<node>` calls.
+    #[must_use]
+    pub fn new(node: &str) -> Self {
+        Self(Arc::new(Inner {
+            component: format!("busker/{node}"),
+            plain_http: DashMap::new(),
+            soap: DashMap::new(),
+        }))
+    }
+
+    /// The counters of a connection; `None` when there is none of that name.
+    #[must_use]
+    pub fn stats(&self, name: &str, transport: Transport) -> Option<ConnectionStats> {
+        let connection = self.table(transport).get(name)?;
+        Some(connection.stats())
+    }
+
+    pub(crate) fn component(&self) -> &str {
+        &self.0.component
+    }
+
+    pub(crate) fn insert(&self, connection: Arc<Connection>) {
+        let table = self.table(connection.transport);
+        if let Some(old) = table.insert(connection.name.clone(), connection) {
+            old.retire();
+        }
+    }
+
+    /// Takes a connection out, if it is still the one in the table.
+    pub(crate) fn remove(&self, connection: &Arc<Connection>) {
+        connection.retire();
+        let table = self.table(connection.transport);
+        table.remove_if(&connection.name, |_, current| {
+            Arc::ptr_eq(current, connection)
+        });
+    }
+
+    fn table(&self, transport: Transport) -> &Table {
+        match transport {
+            Transport::PlainHttp => &self.0.plain_http,
+            Transport::Soap => &self.0.soap,
+        }
+    }
+
+    fn find(&self, name: &str, transport: Transport) -> Result<Arc<Connection>, Fault> {
+        let found = self
+            .table(transport)
+            .get(name)
+            .map(|connection| Arc::clone(&connection));
+        found.ok_or_else(|| {
+            let group = transport.as_str();
+            Fault::not_found(format!(
+                "there is no outgoing {group} connection {name:?} on this node"
+            ))
+            .code("missing-connection")
+        })
+    }
+}
+
+impl OutgoingHttp for Outgoing {
+    fn send(
+        &self,
+        connection: &str,
+        transport: Transport,
+        call: HttpCall,
+    ) -> BoxFuture<'static, Result<HttpAnswer, Fault>> {
+        match self.find(connection, transport) {
+            Ok(found) => Box::pin(found.send(call)),
+            Err(fault) => Box::pin(std::future::ready(Err(fault))),
+        }
+    }
+
+    fn ping(
+        &self,
+        connection: &str,
+        transport: Transport,
+    ) -> BoxFuture<'static, Result<Ping, Fault>> {
+        match self.find(connection, transport) {
+            Ok(found) => Box::pin(found.ping()),
+            Err(fault) => Box::pin(std::future::ready(Err(fault))),
+        }
+    }
+}
