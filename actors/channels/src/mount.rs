@@ -147,6 +147,16 @@ impl Mount {
         all
     }
 
+    /// Channels of one path as configured.
+    #[must_use]
+    pub fn at(&self, url_path: &str) -> Vec<Arc<Route>> {
+        let patterns = self.patterns.load();
+        let exact = self.exact.get(url_path).map(|routes| routes.clone());
+        exact
+            .or_else(|| patterns.sources.get(url_path).cloned())
+            .unwrap_or_default()
+    }
+
     /// Rebuilds the radix tree from changed sources and swaps it in; concurrent changes are taken in turn.
     fn change_patterns(
         &self,

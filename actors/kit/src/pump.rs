@@ -1,10 +1,15 @@
 //! An owned task that ends with its owner, and the runtime such tasks run on.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
+use futures::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+use crate::child::Crash;
+use crate::panic::PanicReport;
 
 static RUNTIME: OnceLock<Handle> = OnceLock::new();
 
@@ -34,6 +39,26 @@ impl Pump {
             name,
             task: runtime().spawn(work),
         }
+    }
+
+    /// Starts a task that must not end before its owner: when it returns or panics, `tell` hears why, and usually casts
+    /// it to the owner's mailbox, whose handler ends with it.
+    #[must_use = "a pump that is dropped ends its task"]
+    pub fn vital(
+        name: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+        tell: impl FnOnce(Crash) + Send + 'static,
+    ) -> Self {
+        Self::spawn(name, async move {
+            let crash = match AssertUnwindSafe(work).catch_unwind().await {
+                Ok(()) => Crash::new(format!("its pump {name} ended")),
+                Err(payload) => {
+                    let report = PanicReport::of(payload.as_ref());
+                    Crash::new(report.message).backtrace(report.backtrace)
+                }
+            };
+            tell(crash);
+        })
     }
 
     /// Whether the task has ended.

@@ -8,6 +8,7 @@ use busker_model::{Cid, ErrorClass, Fault, Reply, Request, ServiceDefinition};
 use busker_service::ports::AsyncOptions;
 use busker_service::{BoxFuture, Invoker, Ports, Runner};
 use dashmap::DashMap;
+use tokio::sync::watch;
 
 use crate::run;
 use crate::stats::ServiceStats;
@@ -45,6 +46,8 @@ pub struct Directory {
     entries: Arc<DashMap<Box<str>, Arc<Entry>>>,
     ports: Arc<std::sync::OnceLock<Arc<Ports>>>,
     background: Gate,
+    /// How often a name came or went.
+    names: Arc<watch::Sender<u64>>,
 }
 
 impl Default for Directory {
@@ -57,6 +60,7 @@ impl Default for Directory {
             entries: Arc::default(),
             ports: Arc::default(),
             background: Gate::new(settings),
+            names: Arc::default(),
         }
     }
 }
@@ -80,13 +84,23 @@ impl Directory {
     /// Publishes a service, replacing the generation before it.
     pub fn publish(&self, entry: Arc<Entry>) {
         let name = entry.runner.definition().name.as_str().into();
-        self.entries.insert(name, entry);
+        if self.entries.insert(name, entry).is_none() {
+            self.names.send_modify(|count| *count += 1);
+        }
     }
 
     /// Takes a service out, if `entry` is still the one published.
     pub fn withdraw(&self, name: &str, entry: &Arc<Entry>) {
-        self.entries
-            .remove_if(name, |_, current| Arc::ptr_eq(current, entry));
+        let ours = |_: &Box<str>, current: &Arc<Entry>| Arc::ptr_eq(current, entry);
+        if self.entries.remove_if(name, ours).is_some() {
+            self.names.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Changes whenever a service comes or goes; a new generation of one that is there is no change.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.names.subscribe()
     }
 
     /// The entry of a service.

@@ -5,13 +5,15 @@
 //! knows nothing of transports and formats: channels call [`Directory::call`], services call each other through the
 //! [`busker_service::Invoker`] port that the directory implements.
 //!
-//! Start with [`Directory`], then [`instance`].
+//! Start with [`Directory`], then [`instance`]; the node fills a [`ServiceFamily`].
 
 mod directory;
+mod family;
 pub mod instance;
 mod run;
 mod stats;
 
 pub use directory::{Directory, Entry};
+pub use family::{Configured, ServiceFamily};
 pub use instance::{Desired, spec};
 pub use stats::{ServiceStats, StatsSnapshot};

@@ -44,32 +44,41 @@ async fn admit(
     directory: &Directory,
     mut request: Request,
 ) -> Result<(Arc<Entry>, Permit, Context), Fault> {
-    let entry = directory
-        .get(request.service.as_str())
-        .ok_or_else(|| unknown(request.service.as_str()))?;
     if request.depth > MAX_INVOKE_DEPTH {
         return Err(Fault::internal(format!(
             "more than {MAX_INVOKE_DEPTH} services invoked each other in a row"
         )));
     }
-    if let Some(why) = entry.closed {
-        entry.stats.refused();
-        return Err(closed(request.service.as_str(), why));
-    }
-    prepare_input(&entry, &mut request)?;
-    request.deadline = request
-        .deadline
-        .min(clock::now() + Duration::from_millis(entry.timeout_ms));
-    let permit = entry
-        .gate
-        .enter(request.deadline)
-        .await
-        .map_err(|refused| {
+    let deadline = request.deadline;
+    let mut entry = find(directory, &request)?;
+    loop {
+        if let Some(why) = entry.closed {
             entry.stats.refused();
-            refusal(request.service.as_str(), &refused)
-        })?;
-    let context = Context::new(request, directory.ports()?);
-    Ok((entry, permit, context))
+            return Err(closed(request.service.as_str(), why));
+        }
+        request.input = None;
+        prepare_input(&entry, &mut request)?;
+        request.deadline = deadline.min(clock::now() + Duration::from_millis(entry.timeout_ms));
+        let refused = match entry.gate.enter(request.deadline).await {
+            Ok(permit) => {
+                let context = Context::new(request, directory.ports()?);
+                return Ok((entry, permit, context));
+            }
+            Err(refused) => refused,
+        };
+        // A gate closes when a new generation takes its place: a caller that was on its way is the new one's.
+        let newer = find(directory, &request)?;
+        if !matches!(refused, Refused::Closed(_)) || Arc::ptr_eq(&newer, &entry) {
+            entry.stats.refused();
+            return Err(refusal(request.service.as_str(), &refused));
+        }
+        entry = newer;
+    }
+}
+
+fn find(directory: &Directory, request: &Request) -> Result<Arc<Entry>, Fault> {
+    let name = request.service.as_str();
+    directory.get(name).ok_or_else(|| unknown(name))
 }
 
 fn closed(name: &str, why: &'static str) -> Fault {

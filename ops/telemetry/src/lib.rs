@@ -4,6 +4,7 @@
 //! not the supervision tree either; events of actors are in `busker-kit`. Start with [`init`], once per process, and
 //! [`metrics`].
 
+mod events;
 mod export;
 mod line;
 pub mod metrics;
@@ -19,6 +20,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt as lines, reload};
 
+pub use events::{EVENT_BACKLOG, Events, RECENT_EVENTS};
 pub use export::{BATCH_DELAY, EXPORT_TIMEOUT, FLUSH_TIMEOUT, SPANS_PER_BATCH, SPANS_WAITING};
 pub use line::LINE_BYTES;
 pub use metrics::{Counter, Gauge, Histogram, MetricName, Metrics};

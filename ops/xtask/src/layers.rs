@@ -42,12 +42,14 @@ const LAYERS: &[(&str, &[&str])] = &[
             "busker-pipeline",
         ],
     ),
-    ("lists and packages", &["busker-catalog"]),
+    ("lists and packages", &["busker-catalog", "busker-packages"]),
     ("change", &["busker-admin", "busker-reconcile"]),
+    ("a node", &["busker-node"]),
+    ("the binary", &["busker-cli"]),
 ];
 
 /// Tools and tests: they may use anything, and nothing may use them.
-const EXEMPT: &[&str] = &["xtask"];
+const EXEMPT: &[&str] = &["xtask", "busker-integration-tests"];
 
 /// Our crates and the crates of ours that each one uses, not counting tests.
 type Uses = BTreeMap<String, Vec<String>>;

@@ -1,12 +1,24 @@
 //! A node: boot steps in order, the HTTP fronts, and the way down again.
 //!
 //! It joins the crates below it and decides nothing of theirs. The command line starts one with [`run`]; a Rust program
-//! with services of its own does the same with its own [`busker_service::Registry`]. Start with `boot`.
+//! with services of its own does the same with its own [`busker_service::Registry`]. Start with `boot`, then
+//! `serving` for the routes and `front` for the way of a request.
 
+mod answer;
 mod api;
+mod body;
 mod boot;
 mod config;
+mod feed;
 mod front;
+mod gatekeeper;
+mod listener;
+mod meter;
+mod ports;
+mod pulse;
+mod readiness;
+mod serving;
+mod tls;
 
 pub use boot::{EXIT_GAVE_UP, run};
 pub use config::{

@@ -7,7 +7,7 @@ use busker_kit::clock;
 use busker_model::invocation::ReplyBody;
 use busker_model::{
     ChannelKind, Cid, DataFormat, Delivery, ErrorClass, Fault, Payload, Reply, Request,
-    ServiceName, Transport,
+    ServiceDefinition, ServiceName, Transport,
 };
 use busker_service::Context;
 use busker_service::outgoing::HttpCall;
@@ -167,7 +167,18 @@ async fn ping(call: &Call, context: &Context) -> Answer {
 async fn invoke(call: &Call, body: Bytes, context: &Context, deadline: Instant) -> Answer {
     let mut request = nested(call, body, context, ChannelKind::Invoke)?;
     request.deadline = deadline;
-    result(context.ports().invoker.invoke(request).await?)
+    let invoker = &context.ports().invoker;
+    let reply = invoker.invoke(request).await?;
+    let elem = invoker
+        .definition(&call.service)
+        .and_then(|definition| response_elem(&definition));
+    result(reply, elem)
+}
+
+/// The rule of the Zato face for calls inside one process: only declared output has an element around it.
+fn response_elem(definition: &ServiceDefinition) -> Option<String> {
+    let sio = definition.sio.as_ref()?;
+    (!sio.bare && !sio.output.is_empty()).then(|| sio.response_elem.clone())
 }
 
 async fn invoke_async(call: &Call, body: Bytes, context: &Context) -> Answer {
@@ -201,7 +212,7 @@ fn nested(
     Ok(request)
 }
 
-fn result(reply: Reply) -> Answer {
+fn result(reply: Reply, response_elem: Option<String>) -> Answer {
     let (kind, body) = match reply.body {
         ReplyBody::Json(bytes) => (BodyKind::Json, bytes),
         ReplyBody::Raw(bytes) => (BodyKind::Raw, bytes),
@@ -213,6 +224,7 @@ fn result(reply: Reply) -> Answer {
         headers: reply.headers,
         local: Vec::new(),
         kind,
+        response_elem,
     };
     Ok((text(&meta)?, body))
 }

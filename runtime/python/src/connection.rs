@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use busker_kit::{Gate, GateSettings, clock};
-use busker_model::ServiceName;
+use busker_model::{Cid, ServiceName};
 use busker_service::Context;
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -102,6 +102,15 @@ struct Pending {
 pub(crate) struct Scope {
     pub(crate) context: Context,
     pub(crate) service: ServiceName,
+}
+
+/// A request in flight when its worker ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Running {
+    pub(crate) service: ServiceName,
+    pub(crate) cid: Cid,
+    /// Whether it went on although it was cancelled.
+    pub(crate) unwanted: bool,
 }
 
 /// A connection to a worker that serves.
@@ -376,16 +385,25 @@ impl Connection {
         ))
     }
 
-    /// Services and cids of the requests the worker may be running.
-    pub(crate) fn running(&self) -> Vec<(ServiceName, String)> {
+    /// The requests the worker may be running.
+    pub(crate) fn running(&self) -> Vec<Running> {
         let busy = self.pending.iter().filter(|entry| entry.written);
-        busy.map(|entry| {
-            (
-                entry.scope.service.clone(),
-                entry.scope.context.cid().to_string(),
-            )
+        busy.map(|entry| Running {
+            service: entry.scope.service.clone(),
+            cid: entry.scope.context.cid(),
+            unwanted: entry.unwanted.is_some(),
         })
         .collect()
+    }
+
+    /// Whether every slot that was given out has its request, so that none is on its way to the socket.
+    pub(crate) fn is_settled(&self) -> bool {
+        usize::try_from(self.in_flight()).is_ok_and(|slots| slots <= self.pending.len())
+    }
+
+    /// Whether anybody waits for an answer of it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.pending.iter().any(|entry| entry.unwanted.is_none())
     }
 
     /// The worker is gone: every request at it learns so.

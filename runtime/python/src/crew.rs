@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 
 use crate::connection::{Connection, Slot};
 
-/// Time between two looks at a crew that is to end.
+/// Time between two looks at what is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A fixed number of seats, each with a worker or, while it restarts, without.
@@ -67,30 +67,9 @@ impl Crew {
         self.freed.notify_waiters();
     }
 
-    /// Waits until nobody waits and no worker is busy, at most for `grace`.
-    pub(crate) async fn idle(&self, grace: Duration) {
-        let busy = || {
-            self.waiting() > 0
-                || self
-                    .present()
-                    .iter()
-                    .any(|(_, worker)| worker.in_flight() > 0)
-        };
-        self.until(grace, || !busy()).await;
-    }
-
-    /// Waits until all workers are gone, at most for `grace`.
-    pub(crate) async fn empty(&self, grace: Duration) {
-        self.until(grace, || self.present().is_empty()).await;
-    }
-
-    /// Looks now and then instead of taking part in `freed`, whose single wake-ups belong to callers.
-    async fn until(&self, grace: Duration, done: impl Fn() -> bool) {
-        let end = clock::now() + grace;
-        while !done() && clock::now() < end {
-            let next = (clock::now() + LOOK_EVERY).min(end);
-            tokio::time::sleep_until(next.into()).await;
-        }
+    /// Waits until all workers are gone, at most until `end`.
+    pub(crate) async fn empty(&self, end: Instant) -> bool {
+        until(end, || self.present().is_empty()).await
     }
 
     /// Takes no more requests.
@@ -173,6 +152,20 @@ impl Crew {
             }
         }
         best?.1.load_full()
+    }
+}
+
+/// Looks now and then instead of taking part in `freed`, whose single wake-ups belong to callers. Whether it was done in time.
+pub(crate) async fn until(end: Instant, done: impl Fn() -> bool) -> bool {
+    loop {
+        if done() {
+            return true;
+        }
+        let now = clock::now();
+        if now >= end {
+            return false;
+        }
+        tokio::time::sleep_until((now + LOOK_EVERY).min(end).into()).await;
     }
 }
 

@@ -5,7 +5,7 @@ use busker_model::object::Violation;
 use busker_model::sio::SimpleIo;
 use busker_model::{
     Delivery, ErrorClass, Exception, Fault, Origin, Reply, ServiceDefinition, ServiceLimits,
-    ServiceName, SourceFrame,
+    ServiceName, Side, SourceFrame,
 };
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +141,9 @@ pub(crate) struct ErrorObject {
     pub(crate) service: Option<String>,
     #[serde(default)]
     pub(crate) class: Option<ErrorClass>,
+    /// HTTP status, in ERR, when the service raised an error that has one.
+    #[serde(default, skip_serializing)]
+    pub(crate) status: Option<u16>,
     #[serde(default)]
     pub(crate) retry: bool,
     #[serde(default)]
@@ -176,6 +179,13 @@ impl ErrorObject {
         } else {
             Fault::new(class, self.message.as_str())
         };
+        match self.status {
+            Some(405) => fault = fault.code("method-not-allowed"),
+            Some(429) => fault = fault.code("rate-limited"),
+            // "Bad gateway": the service speaks of the system behind it.
+            Some(502) => fault.side = Side::Remote,
+            Some(_) | None => {}
+        }
         fault.retry = self.retry || fault.retry;
         fault.detail_mut().violations = std::mem::take(&mut self.violations);
         fault.exception(self.exception())
@@ -188,7 +198,7 @@ impl ErrorObject {
             .and_then(|detail| detail.exception.as_ref())
             .map_or_else(
                 || Self {
-                    kind: "busker.errors.ServiceError".to_owned(),
+                    kind: exception_of(fault).to_owned(),
                     ..Self::default()
                 },
                 Self::of_exception,
@@ -227,6 +237,14 @@ impl ErrorObject {
     }
 }
 
+/// The exception a service gets for a fault of the node's own; by its class, unless Zato has a special one.
+fn exception_of(fault: &Fault) -> &'static str {
+    match fault.code_str() {
+        Some("inactive") => "zato.common.Inactive",
+        Some(_) | None => "busker.errors.ServiceError",
+    }
+}
+
 /// Kind of body in RES.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -250,6 +268,9 @@ pub(crate) struct ResultMeta {
     pub(crate) local: Vec<(String, u64, bool)>,
     #[serde(default)]
     pub(crate) kind: BodyKind,
+    /// In CALLRES: key that a Zato service sees around the answer, which is inside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) response_elem: Option<String>,
 }
 
 /// The reply in a RES frame.

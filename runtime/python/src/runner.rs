@@ -1,6 +1,6 @@
 //! One service of one generation, as the gate runs it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use busker_kit::clock;
 use busker_model::{ErrorClass, Fault, Reply, ServiceDefinition, ServiceName};
@@ -20,11 +20,11 @@ const MAX_REROUTES: u32 = 8;
 #[derive(Debug)]
 pub(crate) struct PythonRunner {
     definition: Arc<ServiceDefinition>,
-    route: Route,
+    route: Arc<Route>,
 }
 
-/// Where a service's requests go.
-#[derive(Debug, Clone)]
+/// Where a service's requests go. It lives as long as its runner or any invocation does.
+#[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) crew: Arc<Crew>,
     pub(crate) quarantine: Arc<Quarantine>,
@@ -50,8 +50,13 @@ impl PythonRunner {
         };
         Self {
             definition: Arc::new(definition),
-            route,
+            route: Arc::new(route),
         }
+    }
+
+    /// Tells whether anybody can still send, or is sending, a request by this runner.
+    pub(crate) fn route(&self) -> Weak<Route> {
+        Arc::downgrade(&self.route)
     }
 }
 
@@ -61,13 +66,13 @@ impl Runner for PythonRunner {
     }
 
     fn run(&self, context: Context) -> BoxFuture<'static, Result<Reply, Fault>> {
-        let route = self.route.clone();
-        Box::pin(route.run(context))
+        let route = Arc::clone(&self.route);
+        Box::pin(async move { route.run(context).await })
     }
 }
 
 impl Route {
-    async fn run(self, context: Context) -> Result<Reply, Fault> {
+    async fn run(&self, context: Context) -> Result<Reply, Fault> {
         self.quarantine.check(&self.name, clock::now)?;
         let scope = Arc::new(Scope {
             context,

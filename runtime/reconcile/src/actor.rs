@@ -1,15 +1,18 @@
-//! The reconcile actor. Owns: the families it fills and the revision they show. Hears: hints. Says: changes to families.
-//! Dies when: never by itself; an ODB that is away is a state. Restart: permanent, with the node's infrastructure; a
-//! fresh one starts from revision 0 and finds its families as they are.
+//! The reconcile actor. Owns: the families it fills and the revision they show. Hears: the end of its pump. Says: changes
+//! to families.
+//! Dies when: its pump does; an ODB that is away is a state. Restart: permanent, with the node's infrastructure; a fresh
+//! one starts from revision 0 and finds its families as they are.
 
 use std::time::Duration;
 
 use busker_channels::Mount;
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Pump, Seat, Supervisor};
+use busker_kit::{ChildSpec, Crash, Pump, Seat, Supervisor};
 use busker_model::ActorState;
 use busker_odb::Odb;
-use busker_services::Directory;
+use busker_outgoing::Outgoing;
+use busker_services::{Directory, ServiceFamily};
+use busker_telemetry::Events;
 use tokio::sync::watch;
 
 use crate::passes::Passes;
@@ -28,8 +31,16 @@ pub struct Parts {
     pub channels: Supervisor,
     /// Mount table of channels.
     pub mount: Mount,
+    /// Supervisor of the family of outgoing connections.
+    pub connections: Supervisor,
+    /// Table of outgoing connections.
+    pub outgoing: Outgoing,
+    /// The family of services; reconcile brings what operators set.
+    pub services: ServiceFamily,
     /// Services, to tell which channels wait for one.
     pub directory: Directory,
+    /// Where changes are told.
+    pub events: Events,
     /// Told the revision after each pass.
     pub revision: watch::Sender<i64>,
 }
@@ -58,9 +69,12 @@ pub(crate) struct ReconcileArgs {
     parts: Parts,
 }
 
-/// It hears nothing by mailbox: hints come through a watch, which keeps only the newest.
+/// Hints do not come by mailbox but through a watch, which keeps only the newest.
 #[derive(Debug)]
-pub(crate) enum ReconcileMessage {}
+pub(crate) enum ReconcileMessage {
+    /// The pump ended, which it must not.
+    Ended(Crash),
+}
 
 impl Message for ReconcileMessage {}
 
@@ -71,18 +85,36 @@ impl Actor for ReconcileActor {
 
     async fn pre_start(
         &self,
-        _me: ActorRef<ReconcileMessage>,
+        me: ActorRef<ReconcileMessage>,
         args: ReconcileArgs,
     ) -> Result<Pump, ActorProcessingErr> {
-        Ok(Pump::spawn("reconcile", run(args)))
+        Ok(Pump::vital("reconcile", run(args), move |crash| {
+            if me.cast(ReconcileMessage::Ended(crash)).is_err() {
+                tracing::debug!("reconcile ended after its actor");
+            }
+        }))
+    }
+
+    async fn handle(
+        &self,
+        _me: ActorRef<ReconcileMessage>,
+        message: ReconcileMessage,
+        _pump: &mut Pump,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ReconcileMessage::Ended(crash) => Err(crash.into()),
+        }
     }
 }
 
 async fn run(args: ReconcileArgs) {
     let mut hints = args.parts.odb.subscribe();
+    let mut services = args.parts.directory.subscribe();
     let seat = args.seat;
     let mut passes = Passes::new(args.parts);
     loop {
+        // Marked before the pass: what comes while it runs makes another one.
+        hints.mark_unchanged();
         match passes.pass().await {
             Ok(()) => seat.state(ActorState::Running, None),
             Err(fault) => {
@@ -90,13 +122,17 @@ async fn run(args: ReconcileArgs) {
                 seat.state(ActorState::Degraded, Some("odb-unavailable"));
             }
         }
-        let hinted = tokio::time::timeout(PASS_EVERY, hints.changed()).await;
-        if matches!(hinted, Ok(Ok(()))) {
-            tokio::time::sleep(COALESCE).await;
-            hints.mark_unchanged();
-        } else if matches!(hinted, Ok(Err(_))) {
-            // The database handle is gone: the node is stopping.
-            return;
+        let waited = tokio::time::timeout(PASS_EVERY, async {
+            tokio::select! {
+                hint = hints.changed() => hint,
+                named = services.changed() => named,
+            }
+        });
+        match waited.await {
+            Ok(Ok(())) => tokio::time::sleep(COALESCE).await,
+            // The node is stopping: its tree ends this actor soon.
+            Ok(Err(_)) => tokio::time::sleep(PASS_EVERY).await,
+            Err(_) => passes.revive().await,
         }
     }
 }

@@ -1,193 +1,139 @@
 //! One pass: read what changed, bring the families there.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
-use busker_channels::{Desired, Route, channel};
-use busker_connector_http::ChannelSettings;
-use busker_kit::Family as Children;
-use busker_model::{ActorState, Family, Fault, Object};
+use busker_kit::Supervisor;
+use busker_model::event::Severity;
+use busker_model::{ActorState, Family, Fault};
 use busker_odb::Changes;
-use busker_security::{BasicAuthSettings, Definition, PreparedBasic};
-use serde_json::Value;
+use busker_odb::objects::Change;
+use serde_json::{Map, json};
+use tokio::sync::watch;
 
 use crate::actor::Parts;
+use crate::channels::Channels;
+use crate::outgoing::Connections;
+use crate::security::Security;
+use crate::services::ServiceChanges;
 
 /// What reconcile knows between passes.
 #[derive(Debug)]
 pub(crate) struct Passes {
     parts: Parts,
-    channels: Children<Desired>,
-    /// Channel objects as last read, by child name.
-    objects: HashMap<String, Object>,
-    /// Security definitions by name, with the revision they were made at.
-    security: HashMap<String, (i64, Definition)>,
+    channels: Channels,
+    connections: Connections,
+    security: Security,
+    /// Changes when services come or go.
+    services: watch::Receiver<u64>,
     revision: i64,
 }
 
 impl Passes {
     pub(crate) fn new(parts: Parts) -> Self {
-        let mount = parts.mount.clone();
-        let make = move |name: &str, desired: &Desired| channel::spec(name, desired, &mount);
-        let channels = Children::new(parts.channels.clone(), make);
         Self {
-            parts,
-            channels,
-            objects: HashMap::new(),
-            security: HashMap::new(),
+            channels: Channels::new(parts.channels.clone(), &parts.mount),
+            connections: Connections::new(parts.connections.clone(), &parts.outgoing),
+            security: Security::default(),
+            services: parts.directory.subscribe(),
             revision: 0,
+            parts,
         }
     }
 
     pub(crate) async fn pass(&mut self) -> Result<(), Fault> {
-        let changes = self
-            .parts
-            .odb
-            .objects()
-            .changes_since(self.revision)
-            .await?;
+        let objects = self.parts.odb.objects();
+        let changes = objects.changes_since(self.revision).await?;
+        let mut touched = HashSet::new();
         if !changes.changes.is_empty() || changes.complete {
-            self.take(&changes).await?;
+            touched = self.take(&changes).await;
         }
         self.revision = changes.revision;
+        // Looking at 100,000 channels takes a while: only when services came or went.
+        let services_changed = self.services.has_changed().unwrap_or(true);
+        self.services.mark_unchanged();
+        if services_changed || changes.complete {
+            self.channels.show_services(&self.parts.directory);
+        } else {
+            self.channels
+                .show_services_of(&touched, &self.parts.directory);
+        }
         self.parts.revision.send_replace(changes.revision);
-        self.show_waiting();
         Ok(())
     }
 
-    async fn take(&mut self, changes: &Changes) -> Result<(), Fault> {
+    /// Takes changes in; answers the channels they touch.
+    async fn take(&mut self, changes: &Changes) -> HashSet<String> {
+        let (mut channels, mut connections) = (HashSet::new(), HashSet::new());
+        let (mut services, mut definitions) = (ServiceChanges::default(), HashSet::new());
         if changes.complete {
-            self.objects.clear();
+            channels = self.channels.forget();
+            connections = self.connections.forget();
             self.security.clear();
         }
-        let mut touched = changes.complete;
-        let mut names = Vec::new();
         for change in &changes.changes {
-            match change.key.family {
-                Family::Channel => {
-                    let name = child_name(&change.key.group, &change.key.name);
-                    match &change.object {
-                        Some(object) => self.objects.insert(name.clone(), object.clone()),
-                        None => self.objects.remove(&name),
-                    };
-                    names.push(name);
+            let (key, object) = (&change.key, change.object.as_ref());
+            match key.family {
+                Family::Channel => drop(channels.insert(self.channels.take(key, object))),
+                Family::Outgoing => {
+                    self.connections.take(key, object);
+                    connections.insert(key.clone());
                 }
                 Family::Security => {
-                    touched = true;
-                    match &change.object {
-                        Some(object) => self.prepare_security(object)?,
-                        None => drop(self.security.remove(&change.key.name)),
-                    }
+                    self.security.take(&self.parts.odb, key, object);
+                    definitions.insert(key.name.clone());
                 }
+                Family::Service => services.take(key, object),
                 // These families have no actors of their own yet.
-                Family::Outgoing | Family::Definition | Family::Job | Family::Service => {}
+                Family::Definition | Family::Job => {}
+            }
+            if !changes.complete {
+                self.tell(change);
             }
         }
-        let outcome = if touched {
-            let all = self.objects.iter();
-            let desired = all
-                .filter_map(|(name, object)| Some((name.clone(), self.desired(object)?)))
-                .collect();
-            self.channels.reset(desired).await
+        channels.extend(self.channels.secured_by(&definitions));
+        connections.extend(self.connections.secured_by(&definitions));
+        // In the order of the tree: nothing enters before there is a way out.
+        self.connections.apply(connections, &self.security).await;
+        services.apply(&self.parts.services, changes.complete).await;
+        self.channels.apply(&channels, &self.security).await;
+        channels
+    }
+
+    fn tell(&self, change: &Change) {
+        let key = &change.key;
+        let done = if change.object.is_some() {
+            "changed"
         } else {
-            let desired = names.into_iter().map(|name| {
-                let desired = self
-                    .objects
-                    .get(&name)
-                    .and_then(|object| self.desired(object));
-                (name, desired)
-            });
-            let desired = desired.collect();
-            self.channels.apply(desired).await
+            "removed"
         };
-        for (name, reason) in outcome.failed {
-            tracing::error!("channel {name} could not be started: {reason}");
-        }
-        Ok(())
+        let revision = change.object.as_ref().map(|object| object.revision);
+        let mut fields = Map::new();
+        fields.insert("family".to_owned(), json!(key.family));
+        fields.insert("group".to_owned(), json!(key.group));
+        fields.insert("name".to_owned(), json!(key.name));
+        fields.insert("revision".to_owned(), json!(revision));
+        let message = format!("{key} was {done}");
+        self.parts
+            .events
+            .tell(Severity::Info, "object-changed", message, fields);
     }
 
-    fn prepare_security(&mut self, object: &Object) -> Result<(), Fault> {
-        let password = self.parts.odb.objects().reveal(object, "password")?;
-        let text = |field: &str| {
-            object
-                .settings
-                .get(field)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let Some(password) = password.filter(|_| object.active) else {
-            self.security.remove(&object.key.name);
-            return Ok(());
-        };
-        let settings = BasicAuthSettings {
-            username: text("username"),
-            realm: text("realm"),
-            password,
-        };
-        let prepared = PreparedBasic::new(&object.key.name, &settings)?;
-        self.security.insert(
-            object.key.name.clone(),
-            (object.revision, Definition::BasicAuth(prepared)),
-        );
-        Ok(())
-    }
-
-    /// The channel an object asks for. One whose security definition is missing or inactive must not run open, so it
-    /// is closed instead.
-    fn desired(&self, object: &Object) -> Option<Desired> {
-        let settings = match ChannelSettings::read(&object.settings) {
-            Ok(settings) => settings,
-            Err(faults) => {
-                tracing::error!(
-                    "channel {:?} has settings this version refuses: {faults:?}",
-                    object.key.name
-                );
-                return None;
-            }
-        };
-        let named = settings
-            .security
-            .as_ref()
-            .map(|name| self.security.get(name));
-        let (security, active, revision) = match named {
-            None => (None, object.active, object.revision),
-            Some(None) => (None, false, object.revision),
-            Some(Some((revision, definition))) => (
-                Some(definition.clone()),
-                object.active,
-                object.revision.max(*revision),
-            ),
-        };
-        Some(Desired {
-            name: object.key.name.clone(),
-            settings,
-            security,
-            active,
-            revision,
-        })
-    }
-
-    /// A channel may name a service that is not there yet; it shows so, and answers 503 until it is.
-    fn show_waiting(&self) {
-        for route in self.parts.mount.all() {
-            show(
-                &route,
-                self.parts.directory.get(route.service.as_str()).is_some(),
-            );
+    /// Starts parked actors again: what kept them down may be gone.
+    pub(crate) async fn revive(&self) {
+        for family in [&self.parts.connections, &self.parts.channels] {
+            revive(family).await;
         }
     }
 }
 
-fn show(route: &Route, has_service: bool) {
-    match (route.active, has_service) {
-        (false, _) => route.seat.state(ActorState::Degraded, Some("inactive")),
-        (true, false) => route
-            .seat
-            .state(ActorState::Degraded, Some("waiting-for-service")),
-        (true, true) => route.seat.state(ActorState::Running, None),
+async fn revive(family: &Supervisor) {
+    let children = family.children().await;
+    let parked = children
+        .into_iter()
+        .filter(|child| child.state == ActorState::Parked);
+    for child in parked {
+        if let Err(error) = family.restart_child(child.path.name()).await {
+            tracing::warn!("{} stays parked: {error}", child.path);
+        }
     }
-}
-
-fn child_name(group: &str, name: &str) -> String {
-    format!("{group}:{name}")
 }

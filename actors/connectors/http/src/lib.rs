@@ -21,4 +21,4 @@ mod token;
 pub use breaker::{Admission, Breaker, BreakerSettings};
 pub use outbound::{Credentials, HttpOutbound};
 pub use outgoing_settings::{OutgoingSettings, SoapVersion};
-pub use settings::{ChannelSettings, DEFAULT_MAX_BODY_BYTES, MAX_TIMEOUT_MS, ParamsPriority};
+pub use settings::{ChannelSettings, MAX_TIMEOUT_MS, ParamsPriority};

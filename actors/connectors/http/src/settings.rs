@@ -6,8 +6,6 @@ use serde::{Deserialize, Serialize};
 
 /// Longest timeout a channel may set, in milliseconds.
 pub const MAX_TIMEOUT_MS: u64 = 3_600_000;
-/// Longest body a channel takes unless it says otherwise, in bytes.
-pub const DEFAULT_MAX_BODY_BYTES: u64 = 1024 * 1024;
 /// Longest path of a channel, in bytes.
 const MAX_PATH_BYTES: usize = 1024;
 
@@ -51,7 +49,7 @@ pub struct ChannelSettings {
     /// Most requests at once on one node; none means no bound of its own.
     #[serde(default)]
     pub max_concurrency: Option<u32>,
-    /// Longest body in bytes.
+    /// Longest body in bytes; none leaves it to the node's `limits.body_bytes`.
     #[serde(default)]
     pub max_body_bytes: Option<u64>,
     /// Whether parameters beat the message.
@@ -148,12 +146,6 @@ impl ChannelSettings {
     #[must_use]
     pub fn unique(&self) -> String {
         format!("{} {}", self.url_path, self.soap_action)
-    }
-
-    /// Longest body in bytes.
-    #[must_use]
-    pub fn body_limit(&self) -> u64 {
-        self.max_body_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES)
     }
 }
 

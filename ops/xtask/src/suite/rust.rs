@@ -8,6 +8,10 @@ use crate::process::{Step, cargo_has};
 
 /// With cargo-nextest each test has a process of its own and a time limit; `cargo test` is the way without it.
 pub(super) fn tests(plan: &Plan) -> Result<Tally> {
+    // The promises run the real binary.
+    Step::cargo()
+        .args(["build", "--quiet", "-p", "busker-cli"])
+        .must()?;
     if cargo_has("nextest") {
         return nextest(plan);
     }

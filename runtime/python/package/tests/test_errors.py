@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional
 
 from busker import errors
 from busker._host import protocol, remote
+from busker._host.errors import describe, status_of
 from tests.case import WorkerCase
 from tests.node import Answer
 
@@ -94,6 +95,7 @@ class RemoteErrors(WorkerCase):
         found = self.node("errors_a.py", "errors_b.py").json("errors-a.outer")
         self.assertEqual(found["names"][0], "handle")
         self.assertEqual(found["names"][-2:], ["handle", "divide"])
+        self.assertEqual(found["locals"], {"a": 2, "b": 0})
 
 
 class Rebuild(unittest.TestCase):
@@ -111,6 +113,17 @@ class Rebuild(unittest.TestCase):
 
         self.assertIsInstance(remote.rebuild({"type": "Inactive", "message": "crm", "class": "unavailable"}), Inactive)
         self.assertIsInstance(remote.rebuild({"type": "zato.common.BadRequest", "message": "m"}), BadRequest)
+
+    def test_an_inactive_connection_is_unavailable_to_the_typed_face(self) -> None:
+        found = remote.rebuild({"type": "zato.common.Inactive", "message": "crm is off", "class": "unavailable"})
+        self.assertIsInstance(found, errors.Unavailable)
+        self.assertEqual((str(found), found.retry), ("crm is off", False))  # type: ignore[attr-defined]
+
+    def test_an_http_error_keeps_its_class(self) -> None:
+        for class_, status in (("invalid", 400), ("busy", 429), ("unavailable", 503), ("internal", 500)):
+            with self.subTest(class_):
+                found = remote.rebuild({"type": "zato.common.HTTPException", "message": "m", "class": class_})
+                self.assertEqual((describe(found)["class"], status_of(found)), (class_, status))
 
     def test_a_file_that_is_here_keeps_its_own_lines(self) -> None:
         found = remote.rebuild({"type": "E", "message": "m", "frames": [[__file__, 1, "f", "something else"]]})

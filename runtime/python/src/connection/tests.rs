@@ -245,3 +245,97 @@ async fn a_request_that_goes_on_is_cancelled_hard() {
     assert_eq!(kind, ToWorker::Cancel as u8);
     assert_eq!(&meta[..], br#"{"reason":"timeout","hard":true}"#);
 }
+
+/// The worker's health as the node sees it, with its clock paused.
+async fn watched(pong: Option<Pong>) -> (Leave, Duration) {
+    let (connection, _writer, _worker) = connect(1);
+    if let Some(pong) = pong {
+        connection.on_pong(pong);
+    }
+    let started = clock::now();
+    let _health = Pump::spawn("health", Arc::clone(&connection).keep_watch(1 << 30));
+    let leave = connection.asked_to_leave().await;
+    (leave, clock::now() - started)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_never_answers_is_replaced_without_grace() {
+    let (leave, took) = watched(None).await;
+    assert!(leave.why.contains("no sign of life"), "{leave:?}");
+    assert!(leave.replace && leave.grace.is_zero(), "{leave:?}");
+    assert!(
+        took > Duration::from_secs(30) && took <= Duration::from_secs(36),
+        "{took:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_over_its_memory_limit_is_replaced_once_it_says_so() {
+    let pong = Pong {
+        rss_bytes: 3 << 30,
+        requests: 7,
+    };
+    let (leave, took) = watched(Some(pong)).await;
+    assert!(leave.why.contains("3072 MiB"), "{leave:?}");
+    assert!(leave.replace && !leave.grace.is_zero(), "{leave:?}");
+    assert!(took <= Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_deaf_while_a_cancelled_request_runs_is_replaced_sooner() {
+    let (connection, _writer, mut worker) = connect(1);
+    let crew = crate::crew::Crew::new(1);
+    let _janitor = Pump::spawn("janitor", Arc::clone(&connection).keep_clean(crew));
+    let started = clock::now();
+    let outcome = send(
+        &connection,
+        scope(Bytes::from_static(b"{}"), Duration::from_millis(20)),
+    )
+    .await;
+    assert!(matches!(outcome, Outcome::Expired), "{outcome:?}");
+    let leave = connection.asked_to_leave().await;
+    assert!(leave.why.contains("no sign of life"), "{leave:?}");
+    let took = clock::now() - started;
+    assert!(
+        took > Duration::from_secs(3) && took < Duration::from_secs(4),
+        "{took:?}"
+    );
+    // It was asked whether it lives before it was given up.
+    let mut heard = Vec::new();
+    for _ in 0..5 {
+        heard.push(hear(&mut worker).await.0);
+    }
+    let pings = heard.iter().filter(|&&kind| kind == ToWorker::Ping as u8);
+    assert!(pings.count() >= 2, "{heard:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_answers_keeps_a_cancelled_request_for_ten_seconds() {
+    let (connection, _writer, _worker) = connect(1);
+    let crew = crate::crew::Crew::new(1);
+    let _janitor = Pump::spawn("janitor", Arc::clone(&connection).keep_clean(crew));
+    send(
+        &connection,
+        scope(Bytes::from_static(b"{}"), Duration::from_millis(20)),
+    )
+    .await;
+    let started = clock::now();
+    let answering = async {
+        loop {
+            connection.on_pong(Pong::default());
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let leave = tokio::select! {
+        leave = connection.asked_to_leave() => leave,
+        () = answering => unreachable!("it answers for ever"),
+    };
+    assert!(leave.why.contains("still runs after 10 s"), "{leave:?}");
+    let took = clock::now() - started;
+    assert!(
+        took > Duration::from_secs(10) && took < Duration::from_secs(11),
+        "{took:?}"
+    );
+    assert!(connection.running().iter().all(|request| request.unwanted));
+    assert!(!connection.is_wanted());
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use busker_kit::{Supervisor, clock};
@@ -15,9 +15,9 @@ use tokio::time::timeout_at;
 
 use super::{Host, rejection};
 use crate::connection::Leave;
-use crate::crew::Crew;
+use crate::crew::{Crew, until};
 use crate::meta::{DEFAULT_POOL, Deployed, DeployedService};
-use crate::runner::PythonRunner;
+use crate::runner::{PythonRunner, Route};
 use crate::worker::{DEPLOY_TIMEOUT, Plan, worker_spec};
 
 /// Most pools beside `default`.
@@ -41,6 +41,8 @@ struct Part {
 pub(super) struct Generation {
     pub(super) number: u64,
     parts: Vec<Part>,
+    /// Of the runners handed out: alive while a caller may still use one or waits for an answer.
+    routes: Vec<Weak<Route>>,
 }
 
 impl Generation {
@@ -48,6 +50,7 @@ impl Generation {
         Self {
             number,
             parts: Vec::new(),
+            routes: Vec::new(),
         }
     }
 
@@ -81,12 +84,10 @@ impl Generation {
             let Some(crew) = self.crew(&service.pool_name()) else {
                 continue;
             };
-            runners.push(Arc::new(PythonRunner::new(
-                definition,
-                crew,
-                Arc::clone(&host.quarantine),
-                index,
-            )));
+            let quarantine = Arc::clone(&host.quarantine);
+            let runner = PythonRunner::new(definition, crew, quarantine, index);
+            self.routes.push(runner.route());
+            runners.push(Arc::new(runner));
         }
         Ok(runners)
     }
@@ -152,11 +153,14 @@ impl Generation {
 
     /// Lets all workers finish, at most for `grace`, then ends them.
     pub(super) async fn end(&self, grace: Duration) {
-        // Callers that hold a runner of this generation are served as long as there is time: no request is lost to a deploy.
+        // No request is lost to a deploy: a caller may have taken a runner of this generation and not begun yet. What
+        // still runs without a runner has been cancelled, since its caller is gone.
         let end = clock::now() + grace;
-        for part in &self.parts {
-            let left = end.saturating_duration_since(clock::now());
-            part.plan.crew.idle(left).await;
+        if !until(end, || !self.in_use()).await {
+            tracing::warn!(
+                generation = self.number,
+                "retired while its services are still in use: the grace of {grace:?} is over"
+            );
         }
         for part in &self.parts {
             part.plan.retired.store(true, Ordering::Release);
@@ -171,12 +175,16 @@ impl Generation {
             }
         }
         for part in &self.parts {
-            part.plan.crew.empty(GONE_GRACE).await;
+            part.plan.crew.empty(clock::now() + GONE_GRACE).await;
             let names = (0..part.plan.crew.size())
                 .map(|seat| part.plan.worker_name(seat))
                 .collect();
             part.supervisor.stop_children(names).await;
         }
+    }
+
+    fn in_use(&self) -> bool {
+        self.routes.iter().any(|route| route.strong_count() > 0)
     }
 
     /// Its workers for the status.

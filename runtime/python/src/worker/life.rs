@@ -11,7 +11,8 @@ use tokio::time::timeout_at;
 
 use super::{Ending, NotReady, Plan, WorkerArgs};
 use crate::calls;
-use crate::connection::{Connection, Leave, Loss};
+use crate::connection::{Connection, Leave, Loss, Running};
+use crate::crew::until;
 use crate::frame::{self, Frame, FromWorker, MAX_FRAME_BYTES, ToWorker};
 use crate::logs;
 use crate::meta::{Deployed, Hello, Welcome};
@@ -22,6 +23,8 @@ use crate::zygote::{Process, Zygote};
 pub(crate) const DEPLOY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time to learn how a process ended after its socket closed.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
+/// Time a draining process has to end by itself once nobody waits for an answer of it.
+const IDLE_GRACE: Duration = Duration::from_millis(100);
 /// Time a process has to leave at once, its last log records written.
 const QUIT_GRACE: Duration = Duration::from_millis(100);
 /// Time a process has to close its socket after SIGKILL.
@@ -171,9 +174,19 @@ async fn until_the_end(
         leave = connection.asked_to_leave() => leave,
     };
     args.seat.state(ActorState::Draining, Some(&leave.why));
-    connection.command(ToWorker::Drain);
     let end = clock::now() + leave.grace;
-    let killed = timeout_at(end.into(), &mut reading).await.is_err();
+    // An idle process ends when it hears this, and would not read a request behind it.
+    until(end, || connection.is_settled()).await;
+    connection.command(ToWorker::Drain);
+    let killed = tokio::select! {
+        biased;
+        _ = &mut reading => false,
+        // It ends by itself when it is idle. With nothing but cancelled requests there is nothing to wait for.
+        _ = until(end, || !connection.is_wanted()) => {
+            let end = (clock::now() + IDLE_GRACE).min(end);
+            timeout_at(end.into(), &mut reading).await.is_err()
+        }
+    };
     if killed {
         connection.command(ToWorker::Quit);
         let end = clock::now() + QUIT_GRACE;
@@ -236,11 +249,12 @@ async fn finish(
         End::Asked { leave, .. } => !leave.replace,
         End::Unasked(_) => plan.is_retired(),
     };
+    let asked = matches!(end, End::Asked { .. });
     let reason = reason_of(end, how_it_ended(&plan.zygote, process).await);
     let stderr = plan.zygote.stderr.text();
     if !retired {
         // Before its callers know, or their next call would come too early to be refused.
-        count_crash(args, &running);
+        count_crash(args, &running, asked);
     }
     connection.end(&Arc::new(Loss {
         worker: connection.name.clone(),
@@ -269,20 +283,25 @@ fn reason_of(end: End, how: String) -> String {
     }
 }
 
-fn in_flight(running: &[(ServiceName, String)]) -> String {
+fn in_flight(running: &[Running]) -> String {
     if running.is_empty() {
         return "no request was in flight".to_owned();
     }
     let named: Vec<String> = running
         .iter()
         .take(NAMED_REQUESTS)
-        .map(|(name, cid)| format!("{name} ({cid})"))
+        .map(|request| format!("{} ({})", request.service, request.cid))
         .collect();
     format!("{} requests in flight: {}", running.len(), named.join(", "))
 }
 
-fn count_crash(args: &WorkerArgs, running: &[(ServiceName, String)]) {
-    let names: Vec<ServiceName> = running.iter().map(|(name, _)| name.clone()).collect();
+/// A worker that we ended is the fault of those that did not end when they were cancelled, not of their neighbours.
+fn count_crash(args: &WorkerArgs, running: &[Running], asked: bool) {
+    let names: Vec<ServiceName> = running
+        .iter()
+        .filter(|request| request.unwanted || !asked)
+        .map(|request| request.service.clone())
+        .collect();
     for name in args.plan.quarantine.count(&names, clock::now()) {
         let reason = format!(
             "service {name} is refused for 30 s: it was in flight at 3 crashes within a minute"

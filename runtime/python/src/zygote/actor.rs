@@ -11,6 +11,7 @@ use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
 use busker_kit::{Backoff, ChildSpec, Crash, Pump, Seat};
 use busker_model::ActorState;
 use bytes::BytesMut;
+use nix::sys::signal::Signal;
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, Interest};
@@ -111,6 +112,7 @@ impl Actor for ZygoteActor {
 
 impl ZygoteState {
     fn on_ended(&self, why: String) -> Crash {
+        self.zygote.bury_workers();
         self.zygote.set(Condition::Down(why.clone()));
         Crash::new(why).backtrace(self.zygote.stderr.text())
     }
@@ -236,6 +238,18 @@ async fn serve(
 }
 
 impl Zygote {
+    /// Workers die with their zygote, and nobody else says how they ended; their numbers may be others' soon.
+    fn bury_workers(&self) {
+        let killed = Exit {
+            signal: Some(Signal::SIGKILL as i32),
+            code: None,
+        };
+        for mut exit in self.exits.iter_mut() {
+            exit.get_or_insert(killed);
+        }
+        self.exited.notify_waiters();
+    }
+
     fn hear(&self, line: Line, asked: &mut Option<Reply>) {
         if let Some(pid) = line.exited {
             // Only for children somebody still owns.

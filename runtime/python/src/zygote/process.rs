@@ -13,7 +13,7 @@ use super::Zygote;
 use crate::logs;
 
 /// Lines of standard error kept.
-const TAIL_LINES: usize = 20;
+const TAIL_LINES: usize = 64;
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -1,5 +1,9 @@
 //! The host with a real interpreter and the real package: what services get, and what they cannot break.
 
+mod breakage;
+mod deploys;
+mod nested;
+mod stuck;
 mod support;
 
 use std::sync::Arc;

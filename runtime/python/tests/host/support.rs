@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use busker_kit::{RootEnd, Supervisor, SupervisorSpec, Tree, clock};
@@ -24,10 +25,13 @@ use serde_json::json;
 /// Interpreter to test with instead of the usual one.
 const INTERPRETER: Option<&str> = option_env!("BUSKER_TEST_PYTHON");
 
+/// What was loaded last.
+type Runners = Arc<busker_kit::Slot<Vec<Arc<dyn Runner>>>>;
+
 pub(crate) struct Node {
     pub(crate) host: Arc<PythonHost>,
     tree: Tree,
-    runners: busker_kit::Slot<Vec<Arc<dyn Runner>>>,
+    runners: Runners,
     ports: Arc<Ports>,
     _root: (Supervisor, RootEnd),
     _data: tempfile::TempDir,
@@ -51,19 +55,24 @@ impl Node {
         let mut config = PythonConfig::new(data.path().join("python"), "test");
         config.environment = vec![("PATH".into(), "/usr/local/bin:/usr/bin:/bin".into())];
         change(&mut config);
+        let runners: Runners = Arc::new(busker_kit::Slot::new(Vec::new()));
+        let invoker = Arc::new(StubInvoker {
+            runners: Arc::clone(&runners),
+            ports: OnceLock::new(),
+        });
         let ports = Arc::new(Ports {
-            invoker: Arc::new(StubInvoker),
+            invoker: Arc::<StubInvoker>::clone(&invoker),
             http: Arc::new(StubHttp),
             key_value: Arc::new(NoKeyValue),
             cluster: "test-cluster".into(),
             node: "test".into(),
         });
+        invoker.ports.set(Arc::downgrade(&ports)).unwrap();
         let cell = Arc::new(OnceLock::new());
         cell.set(Arc::clone(&ports)).unwrap();
         let host = PythonHost::start(config, cell, root.0.clone())
             .await
             .unwrap();
-        let runners = busker_kit::Slot::new(Vec::new());
         Self {
             host,
             tree,
@@ -95,16 +104,70 @@ impl Node {
         payload: &str,
         time: Duration,
     ) -> Result<Reply, Fault> {
-        let runners = self.runners.load_full();
-        let runner = runners
-            .iter()
-            .find(|runner| runner.definition().name.as_str() == service)
-            .unwrap();
         let name = ServiceName::new(service).unwrap();
         let request = Request::json(name, payload.to_owned().into(), clock::now() + time);
+        self.send(request).await
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Result<Reply, Fault> {
+        let runner = self.runner(request.service.as_str());
         runner
             .run(Context::new(request, Arc::clone(&self.ports)))
             .await
+    }
+
+    /// Calls the service of a runner and lets go of it.
+    pub(crate) async fn run(
+        &self,
+        runner: Arc<dyn Runner>,
+        time: Duration,
+    ) -> Result<Reply, Fault> {
+        let name = runner.definition().name.clone();
+        let request = Request::json(name, "{}".into(), clock::now() + time);
+        runner
+            .run(Context::new(request, Arc::clone(&self.ports)))
+            .await
+    }
+
+    /// The runner of a service, as a caller takes it from the node's directory.
+    pub(crate) fn runner(&self, service: &str) -> Arc<dyn Runner> {
+        find(&self.runners, service).unwrap()
+    }
+
+    /// The same call again and again until it is answered, as clients do; at most for `time`.
+    pub(crate) async fn call_until_answered(&self, service: &str, time: Duration) -> Reply {
+        let end = clock::now() + time;
+        loop {
+            match self.call(service, "{}").await {
+                Ok(reply) => return reply,
+                Err(fault) => assert!(clock::now() < end, "{fault:?}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Calls a service every few milliseconds while something goes on. Each call must be answered.
+    pub(crate) async fn while_calling<T>(
+        &self,
+        service: &str,
+        something: impl Future<Output = T>,
+    ) -> T {
+        let (done, calls) = (AtomicBool::new(false), AtomicU32::new(0));
+        let calling = async {
+            while !done.load(Ordering::Acquire) {
+                self.call(service, "{}").await.unwrap();
+                calls.fetch_add(1, Ordering::AcqRel);
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let something = async {
+            let found = something.await;
+            done.store(true, Ordering::Release);
+            found
+        };
+        let ((), found) = tokio::join!(calling, something);
+        assert!(calls.load(Ordering::Acquire) > 0);
+        found
     }
 
     /// Waits until the status is as wanted, at most 5 s.
@@ -172,11 +235,27 @@ pub(crate) fn text(reply: &Reply) -> String {
     }
 }
 
+fn find(runners: &Runners, service: &str) -> Option<Arc<dyn Runner>> {
+    let runners = runners.load_full();
+    let found = runners
+        .iter()
+        .find(|runner| runner.definition().name.as_str() == service);
+    found.cloned()
+}
+
+/// Runs the services that are loaded, and answers for any other itself.
 #[derive(Debug)]
-struct StubInvoker;
+struct StubInvoker {
+    runners: Runners,
+    ports: OnceLock<Weak<Ports>>,
+}
 
 impl Invoker for StubInvoker {
     fn invoke(&self, request: Request) -> BoxFuture<'static, Result<Reply, Fault>> {
+        if let Some(runner) = find(&self.runners, request.service.as_str()) {
+            let ports = self.ports.get().and_then(Weak::upgrade).unwrap();
+            return runner.run(Context::new(request, ports));
+        }
         Box::pin(async move {
             let mut value: serde_json::Value = serde_json::from_slice(&request.raw).unwrap();
             value["service"] = json!(request.service.as_str());
@@ -193,8 +272,8 @@ impl Invoker for StubInvoker {
         Box::pin(async { Ok(Cid::from_u128(77)) })
     }
 
-    fn definition(&self, _service: &str) -> Option<Arc<ServiceDefinition>> {
-        None
+    fn definition(&self, service: &str) -> Option<Arc<ServiceDefinition>> {
+        find(&self.runners, service).map(|runner| Arc::clone(runner.definition()))
     }
 
     fn names(&self) -> Vec<String> {
@@ -217,6 +296,14 @@ impl OutgoingHttp for StubHttp {
         _transport: Transport,
         call: HttpCall,
     ) -> BoxFuture<'static, Result<HttpAnswer, Fault>> {
+        if connection == "asleep" {
+            // As actors/outgoing words it.
+            let fault = Fault::new(
+                ErrorClass::Unavailable,
+                "outgoing connection \"asleep\" is inactive",
+            );
+            return Box::pin(async { Err(fault.retry(false).code("inactive")) });
+        }
         if connection == "nowhere" {
             let fault = Fault::new(
                 ErrorClass::NotFound,

@@ -18,6 +18,8 @@ STATUS_CLASSES = {
     401: "unauthenticated", 403: "forbidden", 404: "not-found", 409: "conflict", 413: "too-large",
     429: "busy", 502: "unavailable", 503: "unavailable", 504: "timeout",
 }  # fmt: skip
+#: The usual status of each class.
+CLASS_STATUSES = {"invalid": 400, "internal": 500, **{class_: status for status, class_ in STATUS_CLASSES.items()}}
 
 #: Frames of files under here are the host's, a face's or the importer's, and say nothing about a service.
 PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep

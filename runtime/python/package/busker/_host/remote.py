@@ -22,8 +22,9 @@ MAX_CAUSES = 8
 MAX_LINE = 100_000
 MAX_FILES = 256
 
-#: Makers of exceptions that are told apart by name, such as those of the Zato face, which adds its own: text in.
-EXCEPTION_TYPES: Dict[str, Callable[[str], BaseException]] = {}
+#: Makers of exceptions that are told apart by name, such as those of the Zato face, which adds its own: text and the
+#: node's word for the kind of failure in.
+EXCEPTION_TYPES: Dict[str, Callable[[str, str], BaseException]] = {}
 
 
 def rebuild(found: ErrorObject, depth: int = 0) -> BaseException:
@@ -31,11 +32,13 @@ def rebuild(found: ErrorObject, depth: int = 0) -> BaseException:
     message = str(found.get("message") or "")
     remote_type = str(found.get("type") or "")
     frames = found.get("frames") or []
+    class_ = str(found.get("class"))
     make = EXCEPTION_TYPES.get(remote_type.rsplit(".", 1)[-1])
-    if make is None:
-        make = errors.CLASSES.get(str(found.get("class")), errors.ServiceError)
-    text = f"{remote_type}: {message}" if frames and make is errors.ServiceError and remote_type else message
-    error = make(text)
+    if make is not None:
+        error = make(message, class_)
+    else:
+        cls = errors.CLASSES.get(class_, errors.ServiceError)
+        error = cls(f"{remote_type}: {message}" if frames and cls is errors.ServiceError and remote_type else message)
     extra: Any = error
     extra.message = message
     extra.remote_type = remote_type

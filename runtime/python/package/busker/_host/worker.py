@@ -139,7 +139,8 @@ def start(sock: socket.socket, parent: int, scheduler: Optional[str] = None) -> 
     # Ctrl-C in a terminal reaches the whole process group: the node decides when its workers end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    faulthandler.enable(2)  # the native stack of a crash goes to the pipe that the node reads
+    # The stack of a crash goes to the pipe that the node reads; it keeps too few lines for those of all threads.
+    faulthandler.enable(2, all_threads=False)
     threading.stack_size(STACK_BYTES)
     sock.setblocking(True)
     sock.set_inheritable(False)

@@ -77,9 +77,10 @@ class Outer(Service):
         try:
             self.invoke("errors-a.inner")
         except ZeroDivisionError as error:
-            names = []
+            names, frame = [], None
             traceback = error.__traceback__
             while traceback:
-                names.append(traceback.tb_frame.f_code.co_name)
+                frame = traceback.tb_frame
+                names.append(frame.f_code.co_name)
                 traceback = traceback.tb_next
-            self.response.payload = {"names": names, "local": traceback is None}
+            self.response.payload = {"names": names, "locals": dict(frame.f_locals)}

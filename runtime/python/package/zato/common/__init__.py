@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Optional
 
+from busker import errors
+from busker._host.errors import CLASS_STATUSES
 from busker._host.remote import EXCEPTION_TYPES
 
 ZATO_OK = "ZATO_OK"
@@ -89,10 +91,10 @@ class TooManyRequests(HTTPException):
         super().__init__(cid, msg, 429)
 
 
-class Inactive(ZatoException):
-    """A connection that is switched off was used."""
+class Inactive(ZatoException, errors.Unavailable):
+    """A connection that is switched off was used. Services of the typed face catch it as Unavailable."""
 
-    error_class = "unavailable"
+    retry = False
 
     def __init__(self, name: str = "") -> None:
         super().__init__(None, name)
@@ -108,7 +110,7 @@ class NotConfigured(ZatoException):
 
 
 def _text_only(cls: Any) -> None:
-    EXCEPTION_TYPES[cls.__name__] = lambda text: cls(None, text)
+    EXCEPTION_TYPES[cls.__name__] = lambda text, class_: cls(None, text)
 
 
 for _cls in (
@@ -116,6 +118,7 @@ for _cls in (
     MethodNotAllowed, TooManyRequests,
 ):  # fmt: skip
     _text_only(_cls)
-EXCEPTION_TYPES["HTTPException"] = lambda text: HTTPException(None, text, 500)
-EXCEPTION_TYPES["Inactive"] = Inactive
-EXCEPTION_TYPES["NotConfigured"] = NotConfigured
+# Faults have a class and no status of their own, so a rarer one (418) comes back as the usual one of its class (400).
+EXCEPTION_TYPES["HTTPException"] = lambda text, class_: HTTPException(None, text, CLASS_STATUSES.get(class_, 500))
+EXCEPTION_TYPES["Inactive"] = lambda text, class_: Inactive(text)
+EXCEPTION_TYPES["NotConfigured"] = lambda text, class_: NotConfigured(text)

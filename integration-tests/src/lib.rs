@@ -1,0 +1,22 @@
+//! What the promises in `tests/` are tested with: environments made and run by the real binary, and peers to call out to.
+//!
+//! Nodes are child processes in folders of their own, on ports of their own; nothing here reaches into one except through
+//! its command line, its API and its channels, as a user would. Start with [`Environment`]; [`Peer`] is a stand-in for the
+//! systems that services call.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails, saying where"
+)]
+
+mod environment;
+mod peer;
+mod wait;
+
+pub use environment::{Answer, Environment, Ran, Refusal};
+pub use peer::{Peer, PeerAnswer, PeerRequest};
+pub use wait::until;

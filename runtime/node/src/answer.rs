@@ -1,0 +1,50 @@
+//! Answers as actix sends them.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use busker_model::{Cid, ErrorClass, Fault};
+use busker_pipeline::{Encoded, ErrorStyle, respond};
+
+/// Writes an answer with its cid, under our name and Zato's.
+pub(crate) fn answer(cid: Cid, encoded: Encoded) -> HttpResponse {
+    let status = StatusCode::from_u16(encoded.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    let cid = cid.text();
+    response.insert_header(("X-Busker-CID", cid.as_str()));
+    response.insert_header(("X-Zato-CID", cid.as_str()));
+    response.content_type(encoded.content_type);
+    for (name, value) in &encoded.headers {
+        response.append_header((name.as_str(), value.as_str()));
+    }
+    response.body(encoded.body)
+}
+
+/// The shape of errors where no channel says otherwise.
+pub(crate) fn problem(cid: Cid, fault: &Fault) -> HttpResponse {
+    answer(cid, respond(fault, cid, ErrorStyle::Problem, false))
+}
+
+/// Whether a fault is worth a line at error, with all an operator needs; a caller's mistake is one at debug.
+pub(crate) const fn is_ours(class: ErrorClass) -> bool {
+    match class {
+        ErrorClass::Internal | ErrorClass::Unavailable | ErrorClass::Timeout => true,
+        ErrorClass::Invalid
+        | ErrorClass::Unauthenticated
+        | ErrorClass::Forbidden
+        | ErrorClass::NotFound
+        | ErrorClass::Conflict
+        | ErrorClass::TooLarge
+        | ErrorClass::Busy => false,
+    }
+}
+
+/// The traceback of a fault's exception on lines of its own; empty when it has none.
+pub(crate) fn traceback(fault: &Fault) -> String {
+    let exception = fault
+        .detail
+        .as_ref()
+        .and_then(|detail| detail.exception.as_ref());
+    exception
+        .map(|exception| format!("\n{exception}"))
+        .unwrap_or_default()
+}

@@ -1,0 +1,69 @@
+//! Bodies of requests, under a bound of bytes and one of time: actix itself has no timer for bodies.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::web::Payload;
+use busker_model::{ErrorClass, Fault};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+
+/// Bounds of a body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimits {
+    /// Most bytes.
+    pub(crate) bytes: u64,
+    /// Longest time until it is whole.
+    pub(crate) time: Duration,
+}
+
+/// Reads a whole body.
+///
+/// # Errors
+/// `TooLarge`, before a byte is read where the length is told; `Invalid` with the code `slow-body` when it takes too
+/// long, without a code when the client breaks off.
+pub(crate) async fn read(
+    request: &HttpRequest,
+    body: Payload,
+    limits: BodyLimits,
+) -> Result<Bytes, Fault> {
+    let told = request
+        .headers()
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok());
+    if told
+        .and_then(|text| text.parse::<u64>().ok())
+        .is_some_and(|length| length > limits.bytes)
+    {
+        return Err(too_large(limits.bytes));
+    }
+    let slow = |_| {
+        let message = format!("body: not complete after {} s", limits.time.as_secs());
+        Fault::invalid(message).code("slow-body")
+    };
+    tokio::time::timeout(limits.time, whole(body, limits.bytes))
+        .await
+        .map_err(slow)?
+}
+
+async fn whole(mut body: Payload, limit: u64) -> Result<Bytes, Fault> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        let chunk =
+            chunk.map_err(|error| Fault::invalid(format!("body: could not be read: {error}")))?;
+        if whole.len() + chunk.len() > limit {
+            return Err(too_large(u64::try_from(limit).unwrap_or(u64::MAX)));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+fn too_large(limit: u64) -> Fault {
+    Fault::new(
+        ErrorClass::TooLarge,
+        format!("body: longer than {limit} bytes"),
+    )
+}

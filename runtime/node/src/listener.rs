@@ -1,0 +1,108 @@
+//! One HTTP listener. Owns: its socket, its worker threads and the server on them. Hears: the end of its server. Says:
+//! nothing; its supervisor reports its life.
+//! Dies when: its server ends by itself (crash), or it is stopped (normal): it then takes no new connection and lets
+//! requests in flight finish. Restart: permanent, with the node's infrastructure.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server, ServerHandle};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
+use busker_kit::{ChildSpec, Crash, Pump, Shutdown};
+
+/// Time beyond its drain that a listener has to end its threads.
+const STOP_EXTRA: Duration = Duration::from_secs(5);
+
+type Open = Arc<dyn Fn() -> io::Result<Server> + Send + Sync>;
+
+/// The child spec of a listener; `open` binds it, for every start.
+pub(crate) fn spec(
+    name: &'static str,
+    drain: Duration,
+    open: impl Fn() -> io::Result<Server> + Send + Sync + 'static,
+) -> ChildSpec {
+    let open: Open = Arc::new(open);
+    ChildSpec::actor(name, "listener", move |_seat| {
+        (ListenerActor { name }, ListenerArgs(Arc::clone(&open)))
+    })
+    .shutdown(Shutdown::Graceful(drain + STOP_EXTRA))
+}
+
+#[derive(Debug)]
+struct ListenerActor {
+    name: &'static str,
+}
+
+struct ListenerArgs(Open);
+
+/// What a listener hears.
+#[derive(Debug)]
+enum ListenerMessage {
+    /// Its server ended, which it must not.
+    Ended(Crash),
+}
+
+impl Message for ListenerMessage {}
+
+struct ListenerState {
+    server: ServerHandle,
+    _serving: Pump,
+}
+
+impl fmt::Debug for ListenerArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ListenerArgs")
+    }
+}
+
+impl Actor for ListenerActor {
+    type Msg = ListenerMessage;
+    type State = ListenerState;
+    type Arguments = ListenerArgs;
+
+    async fn pre_start(
+        &self,
+        me: ActorRef<ListenerMessage>,
+        args: ListenerArgs,
+    ) -> Result<ListenerState, ActorProcessingErr> {
+        let server = (args.0)()?;
+        let handle = server.handle();
+        let name = self.name;
+        let serve = async move {
+            if let Err(error) = server.await {
+                tracing::error!("listener {name}: {error}");
+            }
+        };
+        let serving = Pump::vital("listener", serve, move |crash| {
+            if me.cast(ListenerMessage::Ended(crash)).is_err() {
+                tracing::debug!("listener {name} ended after its actor");
+            }
+        });
+        Ok(ListenerState {
+            server: handle,
+            _serving: serving,
+        })
+    }
+
+    async fn handle(
+        &self,
+        _me: ActorRef<ListenerMessage>,
+        message: ListenerMessage,
+        _state: &mut ListenerState,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            ListenerMessage::Ended(crash) => Err(crash.into()),
+        }
+    }
+
+    async fn post_stop(
+        &self,
+        _me: ActorRef<ListenerMessage>,
+        state: &mut ListenerState,
+    ) -> Result<(), ActorProcessingErr> {
+        state.server.stop(true).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Invokes services as a channel would: decode, run, encode.
+
+use std::sync::Arc;
+
+use busker_admin::ports::{CallAnswer, ServiceCall, ServiceCaller};
+use busker_model::invocation::HttpHead;
+use busker_model::{ChannelKind, Fault, Request, Transport};
+use busker_pipeline::{EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, encode, respond};
+use busker_service::{BoxFuture, Invoker};
+use busker_services::Directory;
+
+/// Runs the pipeline without a socket.
+#[derive(Debug)]
+pub(crate) struct Caller(pub(crate) Directory);
+
+impl ServiceCaller for Caller {
+    fn call(&self, call: ServiceCall) -> BoxFuture<'static, Result<CallAnswer, Fault>> {
+        Box::pin(answer(self.0.clone(), call))
+    }
+}
+
+async fn answer(directory: Directory, call: ServiceCall) -> Result<CallAnswer, Fault> {
+    let (cid, format, transport) = (call.cid, call.data_format, call.transport);
+    let content_type = call
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let content_type = content_type.map(|(_, value)| value.clone());
+    let mut soap = (transport == Transport::Soap)
+        .then(|| SoapVersion::guess(&call.body, content_type.as_deref()));
+    let encoded = match exchange(&directory, call, content_type.as_deref(), &mut soap).await {
+        Ok(encoded) => encoded,
+        Err(fault) => {
+            // A caller of the API who may invoke reads the message; the operator's part goes to the log, once.
+            tracing::error!(%cid, "{fault:?}{}", crate::answer::traceback(&fault));
+            respond(&fault, cid, ErrorStyle::of(format, transport, soap), false)
+        }
+    };
+    Ok(CallAnswer {
+        status: encoded.status,
+        content_type: encoded.content_type,
+        body: encoded.body,
+    })
+}
+
+async fn exchange(
+    directory: &Directory,
+    call: ServiceCall,
+    content_type: Option<&str>,
+    soap: &mut Option<SoapVersion>,
+) -> Result<Encoded, Fault> {
+    let (format, transport, cid) = (call.data_format, call.transport, call.cid);
+    let decoded = decode(format, transport, &call.body, content_type)?;
+    *soap = decoded.soap.or(*soap);
+    let head = HttpHead {
+        headers: call
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect(),
+        ..HttpHead::default()
+    };
+    let service = call.service.clone();
+    let request = Request {
+        cid,
+        channel: ChannelKind::Api,
+        data_format: format,
+        transport: Some(transport),
+        raw: call.body,
+        payload: decoded.payload,
+        http: Some(Arc::new(head)),
+        principal: call.principal,
+        depth: call.depth,
+        ..Request::json(call.service, bytes::Bytes::new(), call.deadline)
+    };
+    let reply = directory.invoke(request).await?;
+    let entry = directory.get(service.as_str());
+    let context = EncodeContext {
+        cid,
+        format,
+        transport,
+        soap: *soap,
+        sio: entry
+            .as_ref()
+            .and_then(|entry| entry.runner.definition().sio.as_ref()),
+    };
+    encode(context, reply)
+}

@@ -1,0 +1,123 @@
+//! What the node is and runs, read off its parts.
+
+use busker_admin::ports::{NodeView, ServiceRow};
+use busker_kit::{Tree, clock};
+use busker_model::event::Event;
+use busker_model::report::ActorPath;
+use busker_model::{Family, Transport};
+use busker_service::Engine;
+use busker_services::Entry;
+use serde_json::{Map, Value, json};
+
+use crate::boot::Node;
+
+/// Most connections in one answer of statistics.
+const CONNECTIONS_SHOWN: usize = 10_000;
+
+/// Reads the node.
+#[derive(Debug)]
+pub(crate) struct View(pub(crate) Node);
+
+impl NodeView for View {
+    fn name(&self) -> String {
+        self.0.config.node.name.clone()
+    }
+
+    fn info(&self) -> Value {
+        let node = &self.0;
+        let python = node.python.status();
+        let uptime_ms = clock::unix_ms() - node.started_ms;
+        json!({
+            "name": node.config.node.name,
+            "cluster": node.config.node.cluster,
+            "version": env!("CARGO_PKG_VERSION"),
+            "incarnation": &*node.incarnation,
+            "readiness": node.board.get().as_str(),
+            "revision": *node.revision.borrow(),
+            "uptime_s": uptime_ms / 1_000,
+            "http_address": node.config.http.listen.to_string(),
+            "http_workers": node.config.http.workers,
+            "admin_address": node.config.admin.listen.to_string(),
+            "odb": if node.config.odb.sqlite_path().is_some() { "sqlite" } else { "postgresql" },
+            "python": python["host"],
+            "python_workers": python["workers"],
+            "packages": node.packages.status(),
+            "services": node.directory.all().len(),
+            "channels": node.mount.all().len(),
+            "actors": node.tree.len(),
+        })
+    }
+
+    fn services(&self) -> Vec<ServiceRow> {
+        let services = ActorPath::root(&self.0.config.node.name).child("services");
+        self.0
+            .directory
+            .all()
+            .iter()
+            .map(|entry| row(entry, &self.0.tree, &services))
+            .collect()
+    }
+
+    fn statistics(&self) -> Value {
+        let channels: Map<String, Value> = self
+            .0
+            .mount
+            .all()
+            .iter()
+            .map(|route| {
+                let name = format!("{}:{}", route.settings.transport.as_str(), route.name);
+                (name, json!(route.stats.snapshot()))
+            })
+            .collect();
+        let family = format!("{}/{}/", self.0.config.node.name, Family::Outgoing.as_str());
+        let actors = self
+            .0
+            .tree
+            .snapshot(Some(family.trim_end_matches('/')), CONNECTIONS_SHOWN);
+        let names = actors
+            .iter()
+            .filter_map(|actor| actor.path.as_str().strip_prefix(&family));
+        let outgoing: Map<String, Value> = names
+            .filter_map(|child| {
+                let (group, name) = child.split_once(':')?;
+                let transport = if group == Transport::Soap.as_str() {
+                    Transport::Soap
+                } else {
+                    Transport::PlainHttp
+                };
+                Some((
+                    child.to_owned(),
+                    json!(self.0.outgoing.stats(name, transport)?),
+                ))
+            })
+            .collect();
+        json!({ "channels": channels, "outgoing": outgoing })
+    }
+
+    fn events(&self, limit: usize) -> Vec<Event> {
+        self.0.events.recent(limit)
+    }
+
+    fn role_holder(&self) -> Option<String> {
+        // A single node has nobody to share the role with.
+        Some(self.0.config.node.name.clone())
+    }
+}
+
+fn row(entry: &Entry, tree: &Tree, services: &ActorPath) -> ServiceRow {
+    let definition = entry.runner.definition();
+    let actor = tree.get(&services.child(definition.name.as_str()));
+    let seen = entry.stats.snapshot();
+    ServiceRow {
+        definition: std::sync::Arc::clone(definition),
+        active: entry.closed.is_none(),
+        state: actor
+            .map_or("stopped", |actor| actor.state.as_str())
+            .to_owned(),
+        in_flight: entry.gate.in_flight(),
+        requests: seen.requests,
+        errors: seen.errors,
+        total_micros: seen.total_micros,
+        max_micros: seen.max_micros,
+    }
+}

@@ -1,0 +1,177 @@
+//! The pickup. Owns: the watch on its folder and what it knows of the files in it. Hears: that something happened in the
+//! folder, and a tick in case it did not hear. Says: deploys to the deployer, a line and an event for each file refused.
+//! Dies when: its work panics (crash); a folder that cannot be read is a state. Restart: permanent; a fresh one looks at
+//! all files and deploys none twice.
+
+mod folder;
+mod round;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
+use busker_kit::{ChildSpec, Pump, Seat, clock};
+use busker_model::ActorState;
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use crate::life::{self, LifeMessage};
+use crate::packages::{Packages, Shared};
+use folder::{Folder, scan};
+use round::Round;
+
+/// Time a file must stay as it is before it is deployed.
+pub const STABLE_FOR: Duration = Duration::from_millis(200);
+/// Longest time between two looks at the folder, in case the kernel dropped a notice.
+pub const RESCAN_EVERY: Duration = Duration::from_secs(30);
+/// Principal of what is deployed from the folder.
+pub const PICKUP_USER: &str = "pickup";
+
+/// Shortest time between two looks at the folder, however much happens in it.
+const SCAN_GAP: Duration = Duration::from_millis(20);
+/// Notices waiting: one says that something happened, and the look that follows sees all of it.
+const NOTICES: usize = 1;
+
+/// The child spec of the pickup.
+pub(crate) fn spec(packages: &Packages, shared: &Arc<Shared>) -> ChildSpec {
+    let (packages, shared) = (packages.clone(), Arc::clone(shared));
+    ChildSpec::actor("pickup", "pickup", move |seat| {
+        let args = PickupArgs {
+            seat,
+            packages: packages.clone(),
+            shared: Arc::clone(&shared),
+        };
+        (PickupActor, args)
+    })
+}
+
+#[derive(Debug)]
+struct PickupActor;
+
+#[derive(Debug)]
+struct PickupArgs {
+    seat: Seat,
+    packages: Packages,
+    shared: Arc<Shared>,
+}
+
+impl Actor for PickupActor {
+    type Msg = LifeMessage;
+    type State = Pump;
+    type Arguments = PickupArgs;
+
+    async fn pre_start(
+        &self,
+        me: ActorRef<LifeMessage>,
+        args: PickupArgs,
+    ) -> Result<Pump, ActorProcessingErr> {
+        Ok(life::spawn("pickup", me, run(args)))
+    }
+
+    async fn handle(
+        &self,
+        _me: ActorRef<LifeMessage>,
+        message: LifeMessage,
+        _life: &mut Pump,
+    ) -> Result<(), ActorProcessingErr> {
+        Err(life::crash(message))
+    }
+}
+
+async fn run(args: PickupArgs) {
+    let parts = &args.shared.parts;
+    let (notice, mut notices) = mpsc::channel(NOTICES);
+    let mut watch = Watch {
+        folder: parts.pickup.clone(),
+        notice,
+        watcher: None,
+    };
+    let endings = parts
+        .engines
+        .iter()
+        .flat_map(|engine| engine.endings().to_vec());
+    let endings: Vec<&str> = endings.collect();
+    let mut folder = Folder::default();
+    loop {
+        // Before the look: what comes after it is noticed.
+        let watched = watch.keep();
+        let looked = scan(&parts.pickup, &endings).await;
+        match watched.and(looked.map_err(|error| error.to_string())) {
+            Ok(files) => {
+                args.seat.state(ActorState::Running, None);
+                folder.saw(files, clock::now());
+            }
+            Err(why) => watch.lost(&args.seat, &why),
+        }
+        let ready = folder.ready(clock::now());
+        if !ready.is_empty() {
+            let round = Round {
+                packages: &args.packages,
+                parts,
+                folder: &mut folder,
+            };
+            round.deploy(ready).await;
+        }
+        let next = folder.next_look(clock::now()).max(SCAN_GAP);
+        // Noticed or not: it looks again.
+        if timeout(next, notices.recv()).await.is_ok() {
+            sleep(SCAN_GAP).await;
+        }
+    }
+}
+
+/// The kernel's notices of a folder.
+#[derive(Debug)]
+struct Watch {
+    folder: PathBuf,
+    notice: mpsc::Sender<()>,
+    watcher: Option<RecommendedWatcher>,
+}
+
+impl Watch {
+    /// Watches, unless it does already.
+    fn keep(&mut self) -> Result<(), String> {
+        if self.watcher.is_none() {
+            let watcher = watch(&self.folder, self.notice.clone());
+            self.watcher = Some(watcher.map_err(|error| error.to_string())?);
+        }
+        Ok(())
+    }
+
+    /// The folder cannot be read, and maybe it is another one when it can be read again.
+    fn lost(&mut self, seat: &Seat, why: &str) {
+        self.watcher = None;
+        let path = self.folder.display();
+        tracing::warn!("the pickup folder {path} cannot be watched: {why}");
+        seat.state(ActorState::Degraded, Some("pickup-unreadable"));
+    }
+}
+
+/// The callback runs on a thread of the watcher and must not wait.
+fn watch(folder: &Path, notice: mpsc::Sender<()>) -> notify::Result<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if changes_something(&event) && notice.try_send(()).is_err() {
+            tracing::trace!(
+                "a notice waits already: the look that it leads to sees this change too"
+            );
+        }
+    })?;
+    watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
+}
+
+/// Our own looks at the folder are noticed too, and must not lead to more of them.
+fn changes_something(event: &notify::Result<notify::Event>) -> bool {
+    // An error may be an overflow: something happened, nobody knows what.
+    event.as_ref().map_or(true, |event| match event.kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    })
+}
