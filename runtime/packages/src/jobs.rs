@@ -1,5 +1,8 @@
 //! Deploy, delete and rollback, each from the order to the answer. They are done one at a time.
 
+mod delete;
+mod rollback;
+
 use std::sync::Arc;
 
 use busker_model::{ErrorClass, Fault};
@@ -9,9 +12,9 @@ use tokio::sync::oneshot;
 
 use crate::archive::{Content, unpack};
 use crate::candidate::{PROVISIONAL_ID, kind_of, services_of, verify};
-use crate::packages::{Deployed, is_rejection};
+use crate::packages::Deployed;
 use crate::reports;
-use crate::stage::{Standing, Version, Versions};
+use crate::stage::{Standing, Version};
 use crate::work::Work;
 
 /// What is asked of the deployer.
@@ -146,175 +149,6 @@ impl Work {
             ..fault
         })
     }
-
-    async fn delete(&mut self, service: &str, who: &str) -> Result<Deployed, Fault> {
-        let odb = self.shared.parts.odb.clone();
-        let active = odb.packages().active().await?;
-        let defines = |package: &&Package| package.services.iter().any(|own| own == service);
-        let Some(package) = active.iter().find(defines) else {
-            return Err(self.not_deployed(service).await);
-        };
-        self.refuse_needed(package, &active).await?;
-        odb.packages().withdraw(&package.name).await?;
-        let (id, name) = (package.id, &package.name);
-        tracing::info!("Withdrew package id:[{id}], payload_name:[{name}]");
-        let events = self.shared.parts.events.clone();
-        reports::changed(&events, "package-withdrawn", "withdrawn", (package, who));
-        self.pass().await;
-        match self.trouble() {
-            Some(fault) if matches!(self.standing(package), Standing::Live) => {
-                let message = format!(
-                    "{name} is withdrawn, but this node serves it until it can load the others: {fault}"
-                );
-                Err(Fault {
-                    message: message.into(),
-                    ..fault.clone()
-                })
-            }
-            Some(_) | None => Ok(deployed(package, PackageState::Withdrawn)),
-        }
-    }
-
-    /// Why a service cannot be deleted when no package defines it.
-    async fn not_deployed(&self, service: &str) -> Fault {
-        let remedy = match self.shared.parts.services.owner(service).await {
-            Some(owner) if self.stages.iter().any(|stage| stage.engine.name() == owner) => {
-                "it comes from a static source: take that out of services.static_sources of this node"
-            }
-            Some(_) => "it is built into the node: set it inactive instead",
-            None => "look at the list of services for its name",
-        };
-        Fault::not_found(format!(
-            "no package defines the service {service:?}: {remedy}"
-        ))
-    }
-
-    /// A package that others import is not taken from under them.
-    async fn refuse_needed(&mut self, package: &Package, active: &[Package]) -> Result<(), Fault> {
-        let name = &package.name;
-        let Some(stage) = self.stages.iter().find(|stage| stage.takes(name)) else {
-            return Ok(());
-        };
-        let odb = &self.shared.parts.odb;
-        let mut set: Versions = stage.base(active, &mut self.shelf, odb).await?;
-        set.remove(name);
-        let files = stage.files(&set);
-        if files.is_empty() {
-            return Ok(());
-        }
-        match stage.engine.verify(files).await {
-            Err(rejected) if rejected.package.is_some() => {
-                let file = rejected.file.unwrap_or_default();
-                let message = format!("{name} is needed by {file}: {}", rejected.fault.message);
-                Err(Fault::new(ErrorClass::Conflict, message).code("in-use"))
-            }
-            // Without an engine nothing can be found out, and nothing runs that could break.
-            Ok(_) | Err(_) => Ok(()),
-        }
-    }
-
-    async fn rollback(
-        &mut self,
-        name: &str,
-        to: Option<i64>,
-        who: &str,
-    ) -> Result<Deployed, Fault> {
-        let odb = self.shared.parts.odb.clone();
-        let history = odb.packages().history(name).await?;
-        let before = history
-            .iter()
-            .find(|package| package.state == PackageState::Active);
-        let target = target(name, &history, before, to)?;
-        let inserted = odb.packages().reinstate(target.id, who).await?;
-        let package = inserted.package;
-        if !inserted.fresh {
-            return self.unchanged(&package).await;
-        }
-        let (old, id) = (target.id, package.id);
-        tracing::info!(
-            "Rolled back package id:[{id}], payload_name:[{name}] to what id:[{old}] was"
-        );
-        self.pass().await;
-        match self.landed(&package) {
-            Ok(deployed) => {
-                let events = &self.shared.parts.events;
-                reports::changed(
-                    events,
-                    "package-rolled-back",
-                    "rolled back",
-                    (&package, who),
-                );
-                Ok(deployed)
-            }
-            Err(fault) if matches!(self.standing(&package), Standing::Failed(_)) => {
-                Err(self.put_back((name, who), before, fault).await)
-            }
-            Err(fault) => Err(fault),
-        }
-    }
-
-    /// The cluster is not left on a package that cannot be loaded.
-    async fn put_back(
-        &mut self,
-        (name, who): (&str, &str),
-        before: Option<&Package>,
-        mut fault: Fault,
-    ) -> Fault {
-        let odb = self.shared.parts.odb.clone();
-        let back = match before {
-            Some(package) => odb.packages().reinstate(package.id, who).await.map(drop),
-            None => odb.packages().withdraw(name).await,
-        };
-        self.pass().await;
-        let then = match back {
-            Ok(()) => "what was active before is active again".to_owned(),
-            Err(error) => format!("and what was active before could not be put back: {error}"),
-        };
-        fault.message = format!("{name} was not rolled back, {then}: {}", fault.message).into();
-        if is_rejection(&fault) {
-            fault.class = ErrorClass::Conflict;
-        }
-        fault
-    }
-}
-
-/// The package to go back to.
-fn target<'a>(
-    name: &str,
-    history: &'a [Package],
-    active: Option<&Package>,
-    to: Option<i64>,
-) -> Result<&'a Package, Fault> {
-    if history.is_empty() {
-        return Err(Fault::not_found(format!(
-            "there is no package {name:?}: give the name of the file that was deployed, such as stockmarket.py"
-        )));
-    }
-    let older =
-        |package: &&Package| active.is_none_or(|active| package.generation < active.generation);
-    let found = match to {
-        Some(id) => history.iter().find(|package| package.id == id),
-        None => history.iter().find(older),
-    };
-    let Some(found) = found else {
-        let kept: Vec<String> = history
-            .iter()
-            .map(|package| package.id.to_string())
-            .collect();
-        let what = to.map_or_else(|| "an older one".to_owned(), |id| format!("package {id}"));
-        return Err(Fault::not_found(format!(
-            "{name} has no {what} to go back to; kept are the packages {}",
-            kept.join(", ")
-        )));
-    };
-    if active.is_some_and(|active| active.id == found.id) {
-        let id = found.id;
-        return Err(Fault::new(
-            ErrorClass::Conflict,
-            format!("package {id} of {name} is active already"),
-        ));
-    }
-    Ok(found)
 }
 
 fn deployed(package: &Package, state: PackageState) -> Deployed {

@@ -99,7 +99,8 @@ async fn run(args: PickupArgs) {
         // Before the look: what comes after it is noticed.
         let watched = watch.keep();
         let looked = scan(&parts.pickup, &endings).await;
-        match watched.and(looked.map_err(|error| error.to_string())) {
+        let looked = looked.map_err(|error| error.to_string());
+        match watched.and(looked) {
             Ok(files) => {
                 args.seat.state(ActorState::Running, None);
                 folder.saw(files, clock::now());
@@ -117,8 +118,11 @@ async fn run(args: PickupArgs) {
         }
         let next = folder.next_look(clock::now()).max(SCAN_GAP);
         // Noticed or not: it looks again.
-        if timeout(next, notices.recv()).await.is_ok() {
-            sleep(SCAN_GAP).await;
+        match timeout(next, notices.recv()).await {
+            Ok(Some(())) => sleep(SCAN_GAP).await,
+            // The watch holds a sender, so this is never.
+            Ok(None) => return,
+            Err(_) => {}
         }
     }
 }

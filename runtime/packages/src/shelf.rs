@@ -21,9 +21,12 @@ pub(crate) enum Unread {
     Broken(Fault),
 }
 
+/// Versions of one name by id, oldest first.
+type Kept = VecDeque<(i64, Arc<Content>)>;
+
 /// The latest versions of each active name.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf(HashMap<String, VecDeque<(i64, Arc<Content>)>>);
+pub(crate) struct Shelf(HashMap<String, Kept>);
 
 impl Shelf {
     /// Keeps the files of a package.

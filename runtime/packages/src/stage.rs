@@ -3,11 +3,14 @@
 //! A package that fails is charged alone: its last version that served here takes its place, or nothing does, and the
 //! rest is loaded. Whatever is not a package's fault leaves the old generation as it is.
 
+mod attempt;
+mod generation;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use busker_model::{Fault, Origin};
+use busker_model::Fault;
 use busker_odb::Odb;
 use busker_odb::packages::Package;
 use busker_service::{Engine, PackageFile, PackageSet, Runner};
@@ -17,10 +20,9 @@ use crate::archive::Content;
 use crate::packages::Shared;
 use crate::reports;
 use crate::shelf::{Shelf, Unread};
-use crate::stage::attempt::{Attempt, Charged};
 use crate::view::StaticView;
-
-mod attempt;
+use attempt::{Attempt, Charged};
+use generation::Generation;
 
 /// Loads of one pass: each that fails leaves out one package more.
 const LOADS_PER_PASS: usize = 100;
@@ -44,17 +46,6 @@ pub(crate) enum Standing<'a> {
     Failed(&'a Fault),
     /// It was not tried to the end yet.
     Waiting,
-}
-
-/// What serves.
-#[derive(Debug)]
-struct Generation {
-    /// None when there is nothing to serve.
-    number: Option<u64>,
-    versions: Versions,
-    /// Paths of the static sources in it.
-    statics: Vec<String>,
-    runners: Vec<Arc<dyn Runner>>,
 }
 
 /// An engine with what it serves.
@@ -236,32 +227,13 @@ impl Stage {
             services = new.runners.len(),
             "a generation serves"
         );
-        if let Some(old) = self.live.replace(new) {
-            self.report_missing(&old, shared);
-        }
-        shared.generations.retire_others(&self.engine, number);
-    }
-
-    /// A package that stays may have dropped services that channels still name.
-    fn report_missing(&self, old: &Generation, shared: &Shared) {
-        let Some(new) = &self.live else { return };
-        let defined: Vec<&str> = new.runners.iter().map(|runner| name_of(runner)).collect();
-        let mut missing: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for runner in &old.runners {
-            let service = name_of(runner);
-            let package = package_of(runner)
-                .and_then(|id| old.versions.iter().find(|(_, version)| version.id == id))
-                .map(|(name, _)| name.as_str())
-                .filter(|name| new.versions.contains_key(*name));
-            if let Some(package) = package
-                && !defined.contains(&service)
-            {
-                missing.entry(package).or_default().push(service.to_owned());
+        if let Some(old) = &self.live {
+            for (package, services) in old.missing_in(&new) {
+                reports::missing_services(&parts.events, package, &services);
             }
         }
-        for (package, services) in missing {
-            reports::missing_services(&shared.parts.events, package, &services);
-        }
+        self.live = Some(new);
+        shared.generations.retire_others(&self.engine, number);
     }
 
     /// A failure that was told already is not told again.
@@ -327,7 +299,7 @@ impl Stage {
     pub(crate) fn files(&self, versions: &Versions) -> PackageSet {
         let failed = |file: &&PackageFile| self.static_failed.contains_key(&file.path);
         let statics = self.statics.iter().filter(|file| !failed(file)).cloned();
-        attempt::files_of(versions).chain(statics).collect()
+        statics.chain(attempt::files_of(versions)).collect()
     }
 }
 
@@ -335,16 +307,4 @@ fn ids(packages: &[&Package]) -> Vec<i64> {
     let mut ids: Vec<i64> = packages.iter().map(|package| package.id).collect();
     ids.sort_unstable();
     ids
-}
-
-fn name_of(runner: &Arc<dyn Runner>) -> &str {
-    runner.definition().name.as_str()
-}
-
-/// Id of the package a service comes from.
-fn package_of(runner: &Arc<dyn Runner>) -> Option<i64> {
-    match runner.definition().origin {
-        Origin::Python { package, .. } => Some(package),
-        Origin::Internal | Origin::Rust => None,
-    }
 }

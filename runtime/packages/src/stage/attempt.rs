@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use busker_model::Fault;
 use busker_service::ports::Rejected;
 use busker_service::{PackageFile, PackageSet};
+use bytes::Bytes;
 
 use super::{Version, Versions};
 
@@ -58,9 +59,8 @@ impl Attempt {
     }
 
     pub(super) fn files(&self) -> PackageSet {
-        files_of(&self.chosen)
-            .chain(self.statics.iter().cloned())
-            .collect()
+        let statics = self.statics.iter().cloned();
+        statics.chain(files_of(&self.chosen)).collect()
     }
 
     pub(super) fn static_paths(&self) -> Vec<String> {
@@ -129,19 +129,19 @@ impl Attempt {
     }
 }
 
-/// The files of these packages, each with its owner.
+/// The files of these packages, each with its owner. The newest come last: of two that do not go together, that is the one
+/// an engine finds at fault.
 pub(super) fn files_of(versions: &Versions) -> impl Iterator<Item = PackageFile> {
-    versions.iter().flat_map(|(name, version)| {
-        version
-            .content
-            .files
-            .iter()
-            .map(|(path, bytes)| PackageFile {
-                package: version.id,
-                package_name: name.clone(),
-                path: path.clone(),
-                bytes: bytes.clone(),
-                is_static: false,
-            })
+    let mut versions: Vec<(&String, &Version)> = versions.iter().collect();
+    versions.sort_by_key(|(_, version)| version.id);
+    versions.into_iter().flat_map(|(name, version)| {
+        let file = |(path, bytes): &(String, Bytes)| PackageFile {
+            package: version.id,
+            package_name: name.clone(),
+            path: path.clone(),
+            bytes: bytes.clone(),
+            is_static: false,
+        };
+        version.content.files.iter().map(file)
     })
 }

@@ -190,6 +190,8 @@ async fn a_dead_zygote_comes_back_and_so_do_its_workers() {
             (ErrorClass::Unavailable, Some("worker-lost")),
             "{fault:?}"
         );
+        // Its workers die with it, which nobody but us can say.
+        assert!(fault.message.contains("killed by SIGKILL"), "{fault:?}");
         for service in ["test.pid", "test.neighbour"] {
             node.call_until_answered(service, Duration::from_secs(8))
                 .await;
