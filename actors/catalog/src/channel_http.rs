@@ -52,10 +52,13 @@ fn schema() -> Value {
             "data_format": {"enum": ["json", "xml", "form", "raw"], "description": "Format of bodies; soap is always xml."},
             "transport": {"enum": GROUPS, "description": "Envelope of bodies."},
             "soap_action": {"type": "string", "description": "SOAP action; empty takes any."},
+            "soap_version": {"enum": ["1.1", "1.2", null], "description": "SOAP version it takes; none takes both."},
             "timeout_ms": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_TIMEOUT_MS, "description": "Longest time for a request, in milliseconds."},
             "max_concurrency": {"type": ["integer", "null"], "minimum": 1, "description": "Most requests at once on one node."},
             "max_body_bytes": {"type": ["integer", "null"], "minimum": 0, "description": "Longest body, in bytes."},
             "params_pri": {"enum": ["channel-params-over-msg", "msg-over-channel-params"], "description": "Whether parameters beat fields of the message."},
+            "url_params_pri": {"enum": ["qs-over-path", "path-over-qs"], "description": "Whether the query or the path wins when both have a parameter."},
+            "cancel_on_disconnect": {"type": "boolean", "description": "Whether a request ends where it stands when its client hangs up."},
             "expose_tracebacks": {"type": "boolean", "description": "Whether the caller sees tracebacks; for development."},
         },
     })

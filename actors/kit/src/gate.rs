@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use crate::panic::PanicReport;
-use crate::pump::runtime;
+use crate::pump::{blocking_runtime, runtime};
 
 /// Bounds of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,6 +236,35 @@ impl Gate {
     ) -> Result<T, WorkEnd> {
         let task = tokio::task::spawn_local(guarded(permit, deadline, work));
         task.await.unwrap_or(Err(WorkEnd::Cancelled))
+    }
+
+    /// Runs work that blocks its thread or burns CPU, on a pool of its own: neither HTTP workers nor other services wait
+    /// for it. At the deadline the caller is answered; work that does not yield holds its thread and permit until it ends.
+    ///
+    /// # Errors
+    /// [`WorkEnd`].
+    pub async fn run_blocking<T: Send + 'static>(
+        permit: Permit,
+        deadline: Instant,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, WorkEnd> {
+        let task = blocking_runtime().spawn(guarded(permit, deadline, work));
+        match timeout_at(deadline.into(), task).await {
+            Ok(ended) => ended.unwrap_or(Err(WorkEnd::Cancelled)),
+            Err(_) => Err(WorkEnd::TimedOut),
+        }
+    }
+
+    /// Runs work inside the caller: when the caller goes away, the work is dropped where it stands.
+    ///
+    /// # Errors
+    /// [`WorkEnd`].
+    pub async fn run_attached<T>(
+        permit: Permit,
+        deadline: Instant,
+        work: impl Future<Output = T>,
+    ) -> Result<T, WorkEnd> {
+        guarded(permit, deadline, work).await
     }
 
     /// Starts work nobody waits for; it holds its permit until it ends.

@@ -5,13 +5,17 @@ use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
 use futures::FutureExt;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::child::Crash;
 use crate::panic::PanicReport;
 
+/// Threads for work that blocks; more of it at once waits for one.
+pub const BLOCKING_THREADS: usize = 16;
+
 static RUNTIME: OnceLock<Handle> = OnceLock::new();
+static BLOCKING: OnceLock<Option<Runtime>> = OnceLock::new();
 
 /// Names the node's runtime, so that tasks started from an HTTP worker's own small runtime land on it.
 pub fn install_runtime(handle: Handle) {
@@ -22,6 +26,22 @@ pub fn install_runtime(handle: Handle) {
 
 pub(crate) fn runtime() -> Handle {
     RUNTIME.get().cloned().unwrap_or_else(Handle::current)
+}
+
+/// The pool for work that blocks, started when first used. Without threads for it, the node's own runtime has to do.
+pub(crate) fn blocking_runtime() -> Handle {
+    let pool = BLOCKING.get_or_init(|| {
+        let built = Builder::new_multi_thread()
+            .worker_threads(BLOCKING_THREADS)
+            .thread_name("blocking-service")
+            .enable_all()
+            .build();
+        built
+            .inspect_err(|error| tracing::error!("no pool for blocking services: {error}"))
+            .ok()
+    });
+    pool.as_ref()
+        .map_or_else(runtime, |pool| pool.handle().clone())
 }
 
 /// A task that dies with its owner: sockets and timers live in one, never in a handler.

@@ -10,7 +10,7 @@ use busker_service::{BoxFuture, Invoker, Ports, Runner};
 use dashmap::DashMap;
 use tokio::sync::watch;
 
-use crate::run;
+use crate::run::{self, Place};
 use crate::stats::ServiceStats;
 
 /// Most asynchronous invocations waiting or running at once on a node without a bus.
@@ -126,14 +126,22 @@ impl Directory {
     /// # Errors
     /// See [`Invoker::invoke`].
     pub async fn call(&self, request: Request) -> Result<Reply, Fault> {
-        run::local(self, request).await
+        run::invoke(self, request, Place::Worker).await
+    }
+
+    /// The same, but the work is dropped where it stands when the caller goes away.
+    ///
+    /// # Errors
+    /// See [`Invoker::invoke`].
+    pub async fn call_attached(&self, request: Request) -> Result<Reply, Fault> {
+        run::invoke(self, request, Place::Attached).await
     }
 }
 
 impl Invoker for Directory {
     fn invoke(&self, request: Request) -> BoxFuture<'static, Result<Reply, Fault>> {
         let directory = self.clone();
-        Box::pin(async move { run::shared(&directory, request).await })
+        Box::pin(async move { run::invoke(&directory, request, Place::Node).await })
     }
 
     fn invoke_async(
@@ -178,7 +186,7 @@ impl Directory {
         request.deadline = deadline;
         let work = async move {
             tokio::time::sleep(how.delay).await;
-            if let Err(fault) = run::shared(&directory, request).await {
+            if let Err(fault) = run::invoke(&directory, request, Place::Node).await {
                 tracing::error!(%cid, service = %name, "asynchronous invocation failed: {fault:?}");
             }
         };

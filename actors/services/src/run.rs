@@ -14,23 +14,35 @@ use crate::directory::{Directory, Entry};
 /// Seconds a refused caller is told to wait.
 const RETRY_AFTER_S: u32 = 1;
 
-/// Runs on the worker that accepted the request.
-pub(crate) async fn local(directory: &Directory, request: Request) -> Result<Reply, Fault> {
-    let (entry, permit, context) = admit(directory, request).await?;
-    let deadline = context.deadline();
-    let started = clock::now();
-    let work = entry.runner.run(context);
-    let end = Gate::run_local(permit, deadline, work).await;
-    finish(directory, &entry, started, end)
+/// Where an invocation runs, unless its service asks for the pool of blocking ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On the HTTP worker that accepted the request; it goes on when the caller goes away.
+    Worker,
+    /// On the HTTP worker, as long as the caller is there.
+    Attached,
+    /// On the node's runtime; it goes on when the caller goes away.
+    Node,
 }
 
-/// Runs on the node's runtime.
-pub(crate) async fn shared(directory: &Directory, request: Request) -> Result<Reply, Fault> {
+pub(crate) async fn invoke(
+    directory: &Directory,
+    request: Request,
+    place: Place,
+) -> Result<Reply, Fault> {
     let (entry, permit, context) = admit(directory, request).await?;
     let deadline = context.deadline();
     let started = clock::now();
     let work = entry.runner.run(context);
-    let end = Gate::run(permit, deadline, work).await;
+    let end = if entry.runner.definition().blocking {
+        Gate::run_blocking(permit, deadline, work).await
+    } else {
+        match place {
+            Place::Worker => Gate::run_local(permit, deadline, work).await,
+            Place::Attached => Gate::run_attached(permit, deadline, work).await,
+            Place::Node => Gate::run(permit, deadline, work).await,
+        }
+    };
     finish(directory, &entry, started, end)
 }
 

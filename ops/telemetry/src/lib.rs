@@ -29,8 +29,9 @@ pub use rotate::{LOG_FILE_BYTES, LOG_FILES_KEPT};
 use crate::line::PlainLine;
 use crate::rotate::RotatingFile;
 
-/// Libraries that say more than an operator wants to read.
-const QUIET: &str = "ractor=warn,hyper=warn,h2=warn,reqwest=warn,rustls=warn,mio=warn,actix_server=warn,\
+/// Libraries that say more than an operator wants to read. `actix_http` writes an error for every malformed request that
+/// a caller sends; ask for `info,actix_http=error` to see them.
+const QUIET: &str = "actix_http=off,ractor=warn,hyper=warn,h2=warn,reqwest=warn,rustls=warn,mio=warn,actix_server=warn,\
                      tokio_postgres=warn,refinery_core=warn,opentelemetry=warn,opentelemetry_sdk=warn";
 
 /// What to log and where to.

@@ -79,7 +79,10 @@ fn word(level: Level) -> &'static str {
 /// of its own or steer a terminal.
 fn write_body(out: &mut impl Write, message: &str, fields: &str) -> fmt::Result {
     let mut left = LINE_BYTES;
-    for letter in message.trim_end().chars().chain(fields.chars()) {
+    // Fields stand on the first line, where a search for a cid finds what it belongs to, before any traceback.
+    let message = message.trim_end();
+    let (first, rest) = message.split_at(message.find('\n').unwrap_or(message.len()));
+    for letter in first.chars().chain(fields.chars()).chain(rest.chars()) {
         let Some(rest) = left.checked_sub(letter.len_utf8()) else {
             out.write_str(" [cut]")?;
             break;
@@ -146,7 +149,7 @@ mod tests {
     fn text_from_outside_cannot_pose_as_a_line() {
         let mut out = String::new();
         write_body(&mut out, "bad\n2026 - INFO - forged\u{1b}[2J\r", " a=1").unwrap();
-        assert_eq!(out, "bad\n  2026 - INFO - forged\\u{1b}[2J a=1\n");
+        assert_eq!(out, "bad a=1\n  2026 - INFO - forged\\u{1b}[2J\n");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Path, Payload as Body};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -12,7 +13,7 @@ use busker_kit::{Tree, clock};
 use busker_model::{
     ChannelKind, Cid, DataFormat, ErrorClass, Fault, Request, ServiceName, Transport,
 };
-use busker_pipeline::{EncodeContext, decode, encode};
+use busker_pipeline::{EncodeContext, ErrorStyle, decode, encode, respond};
 use busker_services::Directory;
 use busker_telemetry::Metrics;
 use bytes::Bytes;
@@ -93,6 +94,18 @@ pub(crate) async fn nothing(request: HttpRequest) -> HttpResponse {
         Cid::mint(),
         &Fault::not_found(format!("the API has no {path:?}; see /api/v1/openapi.json")),
     )
+}
+
+/// The answer to a method that a path does not take.
+pub(crate) fn wrong_method(request: &HttpRequest, allowed: &Method) -> HttpResponse {
+    let path = request.uri().path();
+    let fault = Fault::invalid(format!("{path:?} takes {allowed} only")).code("method-not-allowed");
+    let cid = Cid::mint();
+    let mut encoded = respond(&fault, cid, ErrorStyle::Problem, false);
+    encoded
+        .headers
+        .push(("Allow".to_owned(), allowed.to_string()));
+    answer(cid, encoded)
 }
 
 pub(crate) async fn call(

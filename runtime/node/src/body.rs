@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::web::Payload;
 use busker_model::{ErrorClass, Fault};
@@ -51,14 +52,24 @@ async fn whole(mut body: Payload, limit: u64) -> Result<Bytes, Fault> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut whole = BytesMut::new();
     while let Some(chunk) = body.next().await {
-        let chunk =
-            chunk.map_err(|error| Fault::invalid(format!("body: could not be read: {error}")))?;
+        let chunk = chunk.map_err(|error| broken(&error))?;
         if whole.len() + chunk.len() > limit {
             return Err(too_large(u64::try_from(limit).unwrap_or(u64::MAX)));
         }
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
+}
+
+fn broken(error: &PayloadError) -> Fault {
+    // Malformed chunks show as an early end too.
+    if matches!(
+        error,
+        PayloadError::Incomplete(_) | PayloadError::EncodingCorrupted
+    ) {
+        return Fault::invalid("body: it ended early, or its chunks are malformed");
+    }
+    Fault::invalid(format!("body: could not be read: {error}"))
 }
 
 fn too_large(limit: u64) -> Fault {

@@ -7,11 +7,11 @@ use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use actix_web::web::{Data, Payload as Body};
 use actix_web::{HttpRequest, HttpResponse};
 use busker_channels::{Found, Mount, Route};
-use busker_connector_http::ParamsPriority;
+use busker_connector_http::{ChannelSettings, ParamsPriority, SoapVersion as Wanted};
 use busker_kit::clock;
 use busker_model::invocation::HttpHead;
 use busker_model::{ChannelKind, Cid, ErrorClass, Fault, Principal, Request, Transport};
-use busker_pipeline::params::{self, UrlParamsPriority};
+use busker_pipeline::params;
 use busker_pipeline::{
     Decoded, EncodeContext, Encoded, ErrorStyle, SoapVersion, TraceParent, decode, encode, respond,
 };
@@ -138,8 +138,13 @@ impl Front {
         }
         let decoded = decode(settings.data_format, settings.transport, &raw, content_type)?;
         arrival.soap = decoded.soap.or(arrival.soap);
+        takes_version(settings, decoded.soap)?;
         let invocation = invocation(arrival, raw, decoded, principal)?;
-        let reply = self.directory.call(invocation).await?;
+        let reply = if settings.cancel_on_disconnect {
+            self.directory.call_attached(invocation).await?
+        } else {
+            self.directory.call(invocation).await?
+        };
         let entry = self.directory.get(route.service.as_str());
         let context = EncodeContext {
             cid: arrival.cid,
@@ -195,6 +200,20 @@ fn log(cid: Cid, route: &Route, fault: &Fault) {
     }
 }
 
+/// A channel may be for one version of SOAP only.
+fn takes_version(settings: &ChannelSettings, sent: Option<SoapVersion>) -> Result<(), Fault> {
+    let (wanted, words) = match settings.soap_version {
+        None => return Ok(()),
+        Some(Wanted::V11) => (SoapVersion::V11, "1.1"),
+        Some(Wanted::V12) => (SoapVersion::V12, "1.2"),
+    };
+    if sent == Some(wanted) {
+        return Ok(());
+    }
+    let message = format!("Envelope: this channel takes SOAP {words} only");
+    Err(Fault::invalid(message).code("version-mismatch"))
+}
+
 fn authenticate(route: &Route, request: &HttpRequest) -> Result<Option<Arc<Principal>>, Fault> {
     let Some(definition) = &route.security else {
         return Ok(None);
@@ -235,7 +254,7 @@ fn invocation(
         transport: Some(settings.transport),
         raw,
         payload: decoded.payload,
-        params: params::merge(&query, &path_params, UrlParamsPriority::default()),
+        params: params::merge(&query, &path_params, settings.url_params_pri),
         params_first: settings.params_pri == ParamsPriority::ChannelParamsOverMsg,
         input: None,
         http: Some(Arc::new(head(request, query, path_params))),

@@ -4,8 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::http::Method;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpRequest, HttpServer, Resource, Route};
 use busker_admin::{openapi, operations};
 use busker_kit::ChildSpec;
 use busker_model::Fault;
@@ -72,16 +73,34 @@ fn api(node: &Node) -> Result<ChildSpec, Fault> {
         socket.open(move |routes| {
             routes
                 .app_data(api.clone())
-                .route("/healthz", web::get().to(api::healthz))
-                .route("/readyz", web::get().to(api::readyz))
-                .route("/metrics", web::get().to(api::metrics))
-                .route("/api/v1/openapi.json", web::get().to(api::openapi))
-                .route("/api/v1/events", web::get().to(api::events))
-                .route("/api/v1/services/{name}", web::post().to(api::call))
+                .service(only(Method::GET, "/healthz", web::to(api::healthz)))
+                .service(only(Method::GET, "/readyz", web::to(api::readyz)))
+                .service(only(Method::GET, "/metrics", web::to(api::metrics)))
+                .service(only(
+                    Method::GET,
+                    "/api/v1/openapi.json",
+                    web::to(api::openapi),
+                ))
+                .service(only(Method::GET, "/api/v1/events", web::to(api::events)))
+                .service(only(
+                    Method::POST,
+                    "/api/v1/services/{name}",
+                    web::to(api::call),
+                ))
                 .default_service(web::to(api::nothing));
         })
     };
     Ok(listener::spec("api", drain(limits), open))
+}
+
+/// A path that takes one method; any other is told which.
+fn only(method: Method, path: &str, route: Route) -> Resource {
+    let allowed = method.clone();
+    web::resource(path)
+        .route(route.method(method))
+        .default_service(web::to(move |request: HttpRequest| {
+            std::future::ready(api::wrong_method(&request, &allowed))
+        }))
 }
 
 fn drain(limits: LimitsSection) -> Duration {

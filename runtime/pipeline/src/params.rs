@@ -4,25 +4,14 @@
 //! message is decided where SimpleIO is applied.
 
 use busker_model::Fault;
+use busker_model::invocation::UrlParamsPriority;
 use percent_encoding::percent_decode_str;
-use serde::{Deserialize, Serialize};
 
 #[cfg(test)]
 mod tests;
 
 /// Most fields of a form and parameters of a query.
 pub const MAX_FIELDS: usize = 1_000;
-
-/// Which wins when the query and the path have a parameter of the same name.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum UrlParamsPriority {
-    /// The query string.
-    #[default]
-    QsOverPath,
-    /// The path.
-    PathOverQs,
-}
 
 /// Reads `application/x-www-form-urlencoded` text: a form or a query string without its question mark. Order and
 /// repeated names are kept.

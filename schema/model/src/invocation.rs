@@ -99,6 +99,17 @@ impl Transport {
     }
 }
 
+/// Which wins when the query and the path of a request have a parameter of the same name; the words are Zato's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UrlParamsPriority {
+    /// The query string.
+    #[default]
+    QsOverPath,
+    /// The path.
+    PathOverQs,
+}
+
 /// The HTTP side of a request, for services that ask.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HttpHead {

@@ -1,8 +1,11 @@
 //! Settings of an HTTP channel. Field names are those of Zato where it had them.
 
+use busker_model::invocation::UrlParamsPriority;
 use busker_model::object::{Reference, Violation};
 use busker_model::{DataFormat, Family, ServiceName, Transport};
 use serde::{Deserialize, Serialize};
+
+use crate::outgoing_settings::SoapVersion;
 
 /// Longest timeout a channel may set, in milliseconds.
 pub const MAX_TIMEOUT_MS: u64 = 3_600_000;
@@ -43,6 +46,9 @@ pub struct ChannelSettings {
     /// SOAP action; empty takes any.
     #[serde(default)]
     pub soap_action: String,
+    /// SOAP version it takes; none takes both.
+    #[serde(default)]
+    pub soap_version: Option<SoapVersion>,
     /// Longest time for a request, in milliseconds; none leaves it to the service.
     #[serde(default)]
     pub timeout_ms: Option<u64>,
@@ -55,6 +61,12 @@ pub struct ChannelSettings {
     /// Whether parameters beat the message.
     #[serde(default)]
     pub params_pri: ParamsPriority,
+    /// Whether the query or the path wins when both have a parameter.
+    #[serde(default)]
+    pub url_params_pri: UrlParamsPriority,
+    /// Whether a request ends where it stands when its client hangs up; otherwise it goes on, and its answer is dropped.
+    #[serde(default)]
+    pub cancel_on_disconnect: bool,
     /// Whether a service's traceback goes to the caller; for development only.
     #[serde(default)]
     pub expose_tracebacks: bool,
@@ -125,6 +137,9 @@ impl ChannelSettings {
         }
         if self.transport == Transport::PlainHttp && !self.soap_action.is_empty() {
             fault("soap_action", "is for transport soap only".to_owned());
+        }
+        if self.transport == Transport::PlainHttp && self.soap_version.is_some() {
+            fault("soap_version", "is for transport soap only".to_owned());
         }
         faults
     }
