@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -57,6 +57,10 @@ impl Answer {
     }
 
     async fn of(response: reqwest::Response) -> Self {
+        Self::try_of(response).await.unwrap()
+    }
+
+    pub(crate) async fn try_of(response: reqwest::Response) -> reqwest::Result<Self> {
         let status = response.status().as_u16();
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| {
@@ -64,12 +68,12 @@ impl Answer {
             (name.as_str().to_owned(), value)
         });
         let headers = headers.collect();
-        let body = response.text().await.unwrap();
-        Self {
+        let body = response.text().await?;
+        Ok(Self {
             status,
             headers,
             body,
-        }
+        })
     }
 }
 
@@ -91,6 +95,8 @@ pub struct Environment {
     pub http: reqwest::Client,
     port_base: u16,
     token: String,
+    /// A node that is another program than `busker`.
+    program: Option<Child>,
     _folder: TempDir,
 }
 
@@ -118,7 +124,7 @@ impl Environment {
         let dir = folder.path().join("env");
         let port_base = free_port_base();
         let base = port_base.to_string();
-        let made = run(&[
+        let made = busker(&[
             "quickstart",
             "create",
             dir.to_str().unwrap(),
@@ -140,8 +146,27 @@ impl Environment {
             http,
             port_base,
             token,
+            program: None,
             _folder: folder,
         }
+    }
+
+    /// Runs the node by another program, whose only argument is the node's folder; returns when it is ready.
+    pub async fn start_by(&mut self, program: &str) {
+        let child = Command::new(program).arg(self.node()).spawn().unwrap();
+        self.program = Some(child);
+        let url = self.api("/readyz");
+        until("the node to be ready", SOON, || async {
+            let ready = self.http.get(&url).send().await.ok()?;
+            (ready.status() == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Whether the program of [`Environment::start_by`] still runs.
+    pub fn runs_by_program(&mut self) -> bool {
+        let program = self.program.as_mut();
+        program.is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// Folder of the node.
@@ -179,7 +204,7 @@ impl Environment {
             .chain([self.dir.to_str().unwrap()])
             .chain(rest.iter().copied())
             .collect();
-        run(&words)
+        busker(&words)
     }
 
     /// The same, which must succeed; answers standard output.
@@ -302,12 +327,16 @@ impl Environment {
 
     /// Makes an outgoing connection and waits until it is up.
     pub async fn add_outgoing(&self, name: &str, settings: Value) {
+        let transport = settings["transport"]
+            .as_str()
+            .unwrap_or("plain_http")
+            .to_owned();
         self.ok(
             "busker.outgoing.http.create",
             json!({"name": name, "active": true, "settings": settings}),
         )
         .await;
-        self.up(&format!("node1/outgoing/plain_http:{name}")).await;
+        self.up(&format!("node1/outgoing/{transport}:{name}")).await;
     }
 
     /// Makes a Basic Auth definition.
@@ -398,15 +427,24 @@ impl Environment {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    /// Ends the node without a word, as a power cut would.
+    /// Ends the node without a word, as a power cut would; returns when it is gone.
     pub fn kill(&self) {
         let pid = self.pid().expect("the node runs");
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        let end = Instant::now() + SOON;
+        while self.pid().is_some() {
+            assert!(Instant::now() < end, "{pid} was killed and goes on");
+        }
     }
 }
 
 impl Drop for Environment {
     fn drop(&mut self) {
+        if let Some(mut program) = self.program.take() {
+            let pid = i32::try_from(program.id()).unwrap();
+            kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+            program.wait().unwrap();
+        }
         let ran = self.run(&["stop"], &[]);
         if ran.code != 0 {
             eprintln!("the node could not be stopped: {ran:?}");
@@ -420,14 +458,20 @@ impl Drop for Environment {
 }
 
 /// The binary that `cargo xtask test` builds first.
-fn binary() -> PathBuf {
+#[must_use]
+pub fn binary() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |dir| root.join(dir));
     target.join("debug/busker")
 }
 
-fn run(words: &[&str]) -> Ran {
+/// Runs the binary with these words.
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn busker(words: &[&str]) -> Ran {
     let output = Command::new(binary())
         .args(words)
         .stdin(Stdio::null())

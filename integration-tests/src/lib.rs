@@ -10,13 +10,22 @@
     clippy::panic,
     clippy::missing_panics_doc,
     clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::unused_async,
     reason = "a test that cannot go on fails, saying where"
 )]
 
 mod environment;
+mod feed;
+mod load;
 mod peer;
 mod wait;
+mod wire;
 
-pub use environment::{Answer, Environment, Ran, Refusal};
+pub use environment::{Answer, Environment, Ran, Refusal, binary, busker};
+pub use feed::Feed;
+pub use load::{Hit, Load, percentile};
 pub use peer::{Peer, PeerAnswer, PeerRequest};
 pub use wait::until;
+pub use wire::Wire;

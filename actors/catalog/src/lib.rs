@@ -5,6 +5,10 @@
 
 mod basic_auth;
 mod channel_http;
+mod job;
+mod job_cron;
+mod job_interval;
+mod job_one_time;
 mod kind;
 mod outgoing_http;
 mod service_settings;
@@ -28,6 +32,9 @@ impl Catalog {
         Self::of([
             basic_auth::kind(),
             channel_http::kind(),
+            job_cron::kind(),
+            job_interval::kind(),
+            job_one_time::kind(),
             outgoing_http::kind(),
             service_settings::kind(),
         ])

@@ -23,11 +23,15 @@ fn kinds_are_found_and_listed_in_order() {
             "channel.http",
             "outgoing.http",
             "security.basic-auth",
+            "job.cron",
+            "job.interval",
+            "job.one-time",
             "service.settings"
         ]
     );
     assert!(catalog.get(Family::Channel, "http").is_some());
     assert!(catalog.get(Family::Job, "http").is_none());
+    assert!(catalog.get(Family::Job, "cron").is_some());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! Restart: permanent with backoff, 5 in 60 s, then parked; siblings are untouched.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use busker_connector_http::ChannelSettings;
@@ -35,7 +36,9 @@ pub struct Desired {
 
 impl PartialEq for Desired {
     fn eq(&self, other: &Self) -> bool {
-        self.revision == other.revision && self.name == other.name
+        // A definition that was switched off has no revision any more, and the channel must close all the same.
+        let open = |desired: &Self| (desired.active, desired.security.is_some());
+        self.revision == other.revision && self.name == other.name && open(self) == open(other)
     }
 }
 
@@ -129,5 +132,6 @@ fn route(desired: Desired, seat: Seat) -> Result<Route, ActorProcessingErr> {
         gate,
         stats: ChannelStats::default(),
         seat,
+        had_service: AtomicBool::new(false),
     })
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use busker_connector_http::ChannelSettings;
@@ -35,6 +36,8 @@ pub struct Route {
     pub stats: ChannelStats,
     /// Where it shows its state.
     pub seat: Seat,
+    /// Whether its service has been there since it was mounted.
+    pub had_service: AtomicBool,
 }
 
 /// A clash found while mounting.

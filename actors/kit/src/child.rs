@@ -34,6 +34,7 @@ pub(crate) const SUPERVISOR: &str = "supervisor";
 pub(crate) type StartFuture =
     Pin<Box<dyn Future<Output = Result<ActorCell, ActorProcessingErr>> + Send>>;
 type StartFn = Arc<dyn Fn(Seat, ActorCell) -> StartFuture + Send + Sync>;
+type GivenUpFn = Arc<dyn Fn() + Send + Sync>;
 
 /// Why a child could not be started.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -61,6 +62,7 @@ pub struct ChildSpec {
     pub(crate) shutdown: Shutdown,
     pub(crate) backoff: Backoff,
     pub(crate) start: StartFn,
+    pub(crate) given_up: Option<GivenUpFn>,
 }
 
 impl fmt::Debug for ChildSpec {
@@ -98,6 +100,7 @@ impl ChildSpec {
             shutdown: Shutdown::Graceful(DEFAULT_GRACE),
             backoff: Backoff::default(),
             start,
+            given_up: None,
         }
     }
 
@@ -128,6 +131,14 @@ impl ChildSpec {
     #[must_use]
     pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
+        self
+    }
+
+    /// Sets what is done when its budget is spent and it stays down: what it published to others is to be taken back. It
+    /// runs in the supervisor, so it must not block.
+    #[must_use]
+    pub fn when_given_up(mut self, act: impl Fn() + Send + Sync + 'static) -> Self {
+        self.given_up = Some(Arc::new(act));
         self
     }
 

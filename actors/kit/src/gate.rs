@@ -128,6 +128,25 @@ impl Gate {
         self.0.waiting.load(SeqCst)
     }
 
+    /// Most permits out at once.
+    #[must_use]
+    pub fn limit(&self) -> u32 {
+        self.0.max.load(SeqCst)
+    }
+
+    /// Permits that could be taken now; none when it is closed.
+    #[must_use]
+    pub fn free(&self) -> u32 {
+        let inner = &self.0;
+        match closed_from(inner.closed.load(SeqCst)) {
+            Some(_) => 0,
+            None => inner
+                .max
+                .load(SeqCst)
+                .saturating_sub(inner.in_flight.load(SeqCst)),
+        }
+    }
+
     /// A permit now, or why not.
     ///
     /// # Errors

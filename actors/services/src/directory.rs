@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use busker_kit::{Gate, clock};
+use busker_kit::{Closed, Gate, clock};
 use busker_model::service::{DEFAULT_SLOW_THRESHOLD_MS, DEFAULT_TIMEOUT_MS};
-use busker_model::{Cid, ErrorClass, Fault, Reply, Request, ServiceDefinition};
+use busker_model::{Cid, Delivery, ErrorClass, Fault, Reply, Request, ServiceDefinition};
 use busker_service::ports::AsyncOptions;
-use busker_service::{BoxFuture, Invoker, Ports, Runner};
+use busker_service::{BoxFuture, Bus, Invoker, Ports, Runner};
 use dashmap::DashMap;
 use tokio::sync::watch;
 
+use crate::complaints::Complaints;
+use crate::hand_over;
 use crate::run::{self, Place};
 use crate::stats::ServiceStats;
 
@@ -29,8 +31,12 @@ pub struct Entry {
     pub timeout_ms: u64,
     /// Runs longer than this many microseconds are slow.
     pub slow_after_micros: u64,
+    /// How asynchronous invocations of it are kept.
+    pub delivery: Delivery,
     /// Why it takes no work; `None` when it does.
     pub closed: Option<&'static str>,
+    /// Where it tells of invocations that failed.
+    pub complaints: Complaints,
     /// Told of every panic, so that the gate's supervisor counts it.
     pub panics: crate::instance::PanicPort,
 }
@@ -45,6 +51,7 @@ impl Entry {
 pub struct Directory {
     entries: Arc<DashMap<Box<str>, Arc<Entry>>>,
     ports: Arc<std::sync::OnceLock<Arc<Ports>>>,
+    bus: Arc<std::sync::OnceLock<Arc<dyn Bus>>>,
     background: Gate,
     /// How often a name came or went.
     names: Arc<watch::Sender<u64>>,
@@ -59,6 +66,7 @@ impl Default for Directory {
         Self {
             entries: Arc::default(),
             ports: Arc::default(),
+            bus: Arc::default(),
             background: Gate::new(settings),
             names: Arc::default(),
         }
@@ -70,6 +78,13 @@ impl Directory {
     pub fn connect(&self, ports: Arc<Ports>) {
         if self.ports.set(ports).is_err() {
             tracing::warn!("the directory of services was connected twice; the first ports stay");
+        }
+    }
+
+    /// Gives the directory the bus that keeps asynchronous invocations; once, at boot.
+    pub fn connect_bus(&self, bus: Arc<dyn Bus>) {
+        if self.bus.set(bus).is_err() {
+            tracing::warn!("the directory of services was given a bus twice; the first one stays");
         }
     }
 
@@ -94,6 +109,13 @@ impl Directory {
         let ours = |_: &Box<str>, current: &Arc<Entry>| Arc::ptr_eq(current, entry);
         if self.entries.remove_if(name, ours).is_some() {
             self.names.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Takes no more work for a service whose gate is down for good; the next start of it publishes a new entry.
+    pub(crate) fn fail(&self, name: &str) {
+        if let Some(entry) = self.get(name) {
+            entry.gate.close(Closed::Failed);
         }
     }
 
@@ -149,8 +171,14 @@ impl Invoker for Directory {
         request: Request,
         how: AsyncOptions,
     ) -> BoxFuture<'static, Result<Cid, Fault>> {
-        let accepted = self.accept_async(request, how);
-        Box::pin(std::future::ready(accepted))
+        let Some(bus) = self.bus.get() else {
+            return Box::pin(std::future::ready(self.accept_async(request, how)));
+        };
+        let Some(entry) = self.get(request.service.as_str()) else {
+            let unknown = run::unknown(request.service.as_str());
+            return Box::pin(std::future::ready(Err(unknown)));
+        };
+        bus.publish(hand_over::envelope(request, how, entry.delivery))
     }
 
     fn definition(&self, service: &str) -> Option<Arc<ServiceDefinition>> {
@@ -167,7 +195,7 @@ impl Invoker for Directory {
 }
 
 impl Directory {
-    /// Until the bus lands, an asynchronous invocation is a task of this node: it is lost with the node.
+    /// Without a bus, as in tests, an asynchronous invocation is a task of this node: it is lost with the node.
     fn accept_async(&self, mut request: Request, how: AsyncOptions) -> Result<Cid, Fault> {
         let cid = request.cid;
         let name = request.service.clone();
@@ -187,7 +215,7 @@ impl Directory {
         let work = async move {
             tokio::time::sleep(how.delay).await;
             if let Err(fault) = run::invoke(&directory, request, Place::Node).await {
-                tracing::error!(%cid, service = %name, "asynchronous invocation failed: {fault:?}");
+                tracing::error!(%cid, service = %name, "asynchronous invocation failed: {fault:?}{}", fault.traceback());
             }
         };
         self.background.detach(permit, deadline, work);

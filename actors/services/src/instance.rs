@@ -7,16 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Crash, Gate, GateSettings, PanicReport, Restart, Seat};
+use busker_kit::{Backoff, ChildSpec, Crash, Gate, GateSettings, PanicReport, Restart, Seat};
 use busker_model::ActorState;
 use busker_model::service::{DEFAULT_MAX_CONCURRENCY, ServiceSettings};
 use busker_service::Runner;
 
+use crate::complaints::Complaints;
 use crate::directory::{Directory, Entry};
 use crate::stats::ServiceStats;
 
 /// Time a replaced or stopped generation has to finish what it runs.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
+
+/// Longest wait before a restart: short, so that a service that keeps panicking spends its budget instead of going on for
+/// ever. Its last entry takes requests meanwhile.
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
 /// A service as it should run on this node.
 #[derive(Debug, Clone)]
@@ -43,9 +48,9 @@ impl PartialEq for Desired {
 pub struct PanicPort(Option<ActorRef<InstanceMessage>>);
 
 impl PanicPort {
-    pub(crate) fn tell(&self, report: PanicReport) {
+    pub(crate) fn tell(&self, report: PanicReport, cause: String) {
         if let Some(gate) = &self.0
-            && gate.cast(InstanceMessage::Panicked(report)).is_err()
+            && gate.cast(InstanceMessage::Panicked(report, cause)).is_err()
         {
             tracing::debug!("a panic came after its gate had ended");
         }
@@ -56,6 +61,7 @@ impl PanicPort {
 #[must_use]
 pub fn spec(name: &str, desired: &Desired, directory: &Directory) -> ChildSpec {
     let (desired, directory) = (desired.clone(), directory.clone());
+    let (failing, failed) = (directory.clone(), name.to_owned());
     ChildSpec::actor(name, "service", move |seat| {
         let args = InstanceArgs {
             seat,
@@ -65,6 +71,11 @@ pub fn spec(name: &str, desired: &Desired, directory: &Directory) -> ChildSpec {
         (InstanceActor, args)
     })
     .restart(Restart::Permanent)
+    .backoff(Backoff {
+        max: MAX_BACKOFF,
+        ..Backoff::default()
+    })
+    .when_given_up(move || failing.fail(&failed))
 }
 
 #[derive(Debug)]
@@ -80,8 +91,8 @@ pub(crate) struct InstanceArgs {
 /// What a gate hears.
 #[derive(Debug)]
 pub(crate) enum InstanceMessage {
-    /// An invocation panicked.
-    Panicked(PanicReport),
+    /// An invocation panicked; the text says which.
+    Panicked(PanicReport, String),
 }
 
 impl Message for InstanceMessage {}
@@ -102,7 +113,7 @@ impl Actor for InstanceActor {
         me: ActorRef<InstanceMessage>,
         args: InstanceArgs,
     ) -> Result<InstanceState, ActorProcessingErr> {
-        let entry = Arc::new(entry(&args.desired, &args.directory, me));
+        let entry = Arc::new(entry(&args, me));
         if !args.desired.active {
             args.seat.state(ActorState::Degraded, Some("inactive"));
         }
@@ -117,10 +128,10 @@ impl Actor for InstanceActor {
         &self,
         _me: ActorRef<InstanceMessage>,
         message: InstanceMessage,
-        state: &mut InstanceState,
+        _state: &mut InstanceState,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            InstanceMessage::Panicked(report) => Err(state.on_panicked(report)),
+            InstanceMessage::Panicked(report, cause) => Err(on_panicked(report, cause)),
         }
     }
 
@@ -136,18 +147,16 @@ impl Actor for InstanceActor {
     }
 }
 
-impl InstanceState {
-    /// The gate dies so that its supervisor counts, reports and restarts it; what else it runs goes on.
-    fn on_panicked(&self, report: PanicReport) -> ActorProcessingErr {
-        let cause = format!("an invocation of {}", self.entry.runner.definition().name);
-        Crash::new(report.message)
-            .backtrace(report.backtrace)
-            .cause(cause)
-            .into()
-    }
+/// The gate dies so that its supervisor counts, reports and restarts it; what else it runs goes on.
+fn on_panicked(report: PanicReport, cause: String) -> ActorProcessingErr {
+    Crash::new(report.message)
+        .backtrace(report.backtrace)
+        .cause(cause)
+        .into()
 }
 
-fn entry(desired: &Desired, directory: &Directory, me: ActorRef<InstanceMessage>) -> Entry {
+fn entry(args: &InstanceArgs, me: ActorRef<InstanceMessage>) -> Entry {
+    let (desired, directory) = (&args.desired, &args.directory);
     let definition = desired.runner.definition();
     let settings = &desired.settings;
     let (timeout_ms, slow_ms) = Entry::DEFAULTS;
@@ -175,7 +184,9 @@ fn entry(desired: &Desired, directory: &Directory, me: ActorRef<InstanceMessage>
             .slow_threshold_ms
             .unwrap_or(slow_ms)
             .saturating_mul(1000),
+        delivery: settings.delivery.unwrap_or(definition.delivery),
         closed: (!desired.active).then_some("inactive"),
+        complaints: Complaints::new(args.seat.clone()),
         panics: PanicPort(Some(me)),
     }
 }

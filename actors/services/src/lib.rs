@@ -7,13 +7,16 @@
 //!
 //! Start with [`Directory`], then [`instance`]; the node fills a [`ServiceFamily`].
 
+mod complaints;
 mod directory;
 mod family;
+mod hand_over;
 pub mod instance;
 mod run;
 mod stats;
 
 pub use directory::{Directory, Entry};
 pub use family::{Configured, ServiceFamily};
+pub use hand_over::request as request_of;
 pub use instance::{Desired, spec};
 pub use stats::{ServiceStats, StatsSnapshot};

@@ -1,12 +1,12 @@
 //! One invocation through a gate: permit, SimpleIO, deadline, statistics.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use busker_kit::{Closed, Gate, Permit, Refused, WorkEnd, clock};
 use busker_model::invocation::{MAX_INVOKE_DEPTH, Payload, ReplyBody};
 use busker_model::sio::{input, output};
-use busker_model::{ErrorClass, Fault, Reply, Request};
+use busker_model::{ChannelKind, Cid, ErrorClass, Fault, Reply, Request};
 use busker_service::Context;
 
 use crate::directory::{Directory, Entry};
@@ -32,7 +32,11 @@ pub(crate) async fn invoke(
 ) -> Result<Reply, Fault> {
     let (entry, permit, context) = admit(directory, request).await?;
     let deadline = context.deadline();
-    let started = clock::now();
+    let run = Run {
+        cid: context.cid(),
+        channel: context.request().channel,
+        started: clock::now(),
+    };
     let work = entry.runner.run(context);
     let end = if entry.runner.definition().blocking {
         Gate::run_blocking(permit, deadline, work).await
@@ -43,7 +47,24 @@ pub(crate) async fn invoke(
             Place::Node => Gate::run(permit, deadline, work).await,
         }
     };
-    finish(directory, &entry, started, end)
+    finish(directory, &entry, run, end)
+}
+
+/// What is known of an invocation once its request is with the service.
+#[derive(Clone, Copy)]
+struct Run {
+    cid: Cid,
+    channel: ChannelKind,
+    started: Instant,
+}
+
+impl Run {
+    /// For reports: nothing of the payload.
+    fn cause(&self, entry: &Entry) -> String {
+        let name = &entry.runner.definition().name;
+        let channel = self.channel.as_str();
+        format!("invocation {} of {name}, channel {channel}", self.cid)
+    }
 }
 
 pub(crate) fn unknown(name: &str) -> Fault {
@@ -56,7 +77,7 @@ async fn admit(
     directory: &Directory,
     mut request: Request,
 ) -> Result<(Arc<Entry>, Permit, Context), Fault> {
-    if request.depth > MAX_INVOKE_DEPTH {
+    if request.depth >= MAX_INVOKE_DEPTH {
         return Err(Fault::internal(format!(
             "more than {MAX_INVOKE_DEPTH} services invoked each other in a row"
         )));
@@ -141,14 +162,17 @@ fn prepare_input(entry: &Entry, request: &mut Request) -> Result<(), Fault> {
 fn finish(
     directory: &Directory,
     entry: &Arc<Entry>,
-    started: std::time::Instant,
+    run: Run,
     end: Result<Result<Reply, Fault>, WorkEnd>,
 ) -> Result<Reply, Fault> {
-    let took = clock::now().saturating_duration_since(started);
+    let took = clock::now().saturating_duration_since(run.started);
     let outcome = match end {
         Ok(outcome) => outcome.and_then(|reply| checked_output(entry, reply)),
-        Err(end) => Err(work_end(entry, end)),
+        Err(end) => Err(work_end(entry, run, end)),
     };
+    if let Err(fault) = &outcome {
+        entry.complaints.tell(fault, || run.cause(entry));
+    }
     entry
         .stats
         .ran(micros(took), outcome.is_ok(), entry.slow_after_micros);
@@ -181,7 +205,7 @@ fn checked_output(entry: &Entry, mut reply: Reply) -> Result<Reply, Fault> {
     Ok(reply)
 }
 
-fn work_end(entry: &Entry, end: WorkEnd) -> Fault {
+fn work_end(entry: &Entry, run: Run, end: WorkEnd) -> Fault {
     let name = &entry.runner.definition().name;
     match end {
         WorkEnd::Panicked(report) => {
@@ -189,7 +213,7 @@ fn work_end(entry: &Entry, end: WorkEnd) -> Fault {
                 "service {name} panicked: {}\n{}",
                 report.message, report.backtrace
             );
-            entry.panics.tell(report);
+            entry.panics.tell(report, run.cause(entry));
             Fault::internal("the service failed unexpectedly")
                 .code("panic")
                 .operator(text)

@@ -6,8 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
 
+mod jobs;
 mod objects;
 
+pub(crate) use jobs::{JobArgs, JobVerb};
 pub(crate) use objects::{Family, ObjectArgs, ObjectVerb};
 
 /// A service bus made of actors.
@@ -42,8 +44,8 @@ pub(crate) enum Command {
     Outgoing(ObjectArgs),
     /// Credentials: create, list, edit, delete or get
     Security(ObjectArgs),
-    /// Scheduled jobs: create, list, edit, delete or get
-    Job(ObjectArgs),
+    /// Scheduled jobs: create, list, edit, delete or get; execute, pause, resume, history or next-fires
+    Job(JobArgs),
     /// Show the supervision tree
     Tree(TreeArgs),
     /// Show what happened to actors

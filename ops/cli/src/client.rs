@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 
+pub(crate) mod jobs;
 pub(crate) mod objects;
 pub(crate) mod services;
 pub(crate) mod stream;

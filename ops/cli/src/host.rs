@@ -5,6 +5,7 @@
 use busker_node::NodeConfig;
 use busker_service::Registry;
 use busker_telemetry::TelemetryConfig;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::exit::{Exit, Failure};
 use crate::pid::PidLock;
@@ -22,6 +23,7 @@ pub(crate) async fn run(config: NodeConfig, foreground: bool) -> Result<u8, Fail
     })
     .map_err(|error| Failure::new(Exit::Invalid, error.to_string()))?;
     busker_kit::install_panic_hook();
+    raise_open_files();
     let mut services = Registry::default();
     busker_samples::register(&mut services)
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))?;
@@ -31,4 +33,13 @@ pub(crate) async fn run(config: NodeConfig, foreground: bool) -> Result<u8, Fail
         tracing::error!("Node {name} does not run: {fault:?}");
     }
     Ok(ended?)
+}
+
+/// Each connection is an open file, and many systems allow 1,024 unless a process asks for all it may have.
+fn raise_open_files() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!("the limit of open files could not be raised: {error}");
+    }
 }

@@ -51,12 +51,24 @@ async fn summary(environment: &Environment, node: &NodeConfig) -> Value {
     summary.insert("api".into(), json!(base_url(node)));
     summary.insert("path".into(), json!(node.dir.display().to_string()));
     summary.insert("http_workers".into(), json!(node.http.workers));
-    if state == "running" {
+    summary.insert("python_pool_size".into(), json!(node.python_workers()));
+    let shown = component(node, &state).into_iter();
+    summary.extend(shown.map(|(name, text)| {
+        // Objects, lists and numbers as what they are; times and names are no JSON.
+        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        (name, value)
+    }));
+    if answers(&state) {
         for (name, value) in told_by_node(environment, node).await {
             summary.entry(name).or_insert(value);
         }
     }
     Value::Object(summary)
+}
+
+/// Whether a node in this state can be asked.
+fn answers(state: &str) -> bool {
+    matches!(state, "running" | "standby")
 }
 
 /// `running`, `starting`, `draining`, `standby`, `stopped` or `failed`.
@@ -91,21 +103,36 @@ async fn told_by_node(environment: &Environment, node: &NodeConfig) -> Map<Strin
     }
 }
 
-/// A node for people, in Zato's words and their order.
+/// A node for people: its process, its settings, and what only it knows.
 async fn details(environment: &Environment, node: &NodeConfig) -> Vec<(String, String)> {
+    let state = state(node).await;
+    let mut rows = component(node, &state);
+    rows.push(("http_workers".to_owned(), node.http.workers.to_string()));
+    rows.push((
+        "python_pool_size".to_owned(),
+        node.python_workers().to_string(),
+    ));
+    if answers(&state) {
+        for (name, value) in told_by_node(environment, node).await {
+            if !rows.iter().any(|(known, _)| *known == name) {
+                rows.push((name, output::cell(&value)));
+            }
+        }
+    }
+    rows
+}
+
+/// A node as a process, in Zato's words and their order.
+fn component(node: &NodeConfig, state: &str) -> Vec<(String, String)> {
     let now = clock::unix_ms();
     let info = std::fs::read_to_string(node.dir.join(INFO_FILE)).unwrap_or_default();
-    let state = state(node).await;
     let mut rows = Vec::new();
     let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
     row("component_details", info.trim().to_owned());
     row("component_full_path", node.dir.display().to_string());
     row("component_host", format!("{}/{}", host(), host()));
-    row(
-        "component_running",
-        python_bool(state == "running").to_owned(),
-    );
-    row("component_state", state.clone());
+    row("component_running", python_bool(answers(state)).to_owned());
+    row("component_state", state.to_owned());
     row("current_time", local(now));
     row("current_time_utc", utc(now));
     if let Life::Alive(pid) = life(node)
@@ -122,12 +149,6 @@ async fn details(environment: &Environment, node: &NodeConfig) -> Vec<(String, S
         row("master_proc_username", process.user.clone());
         row("master_proc_workers_no", process.workers.len().to_string());
         row("master_proc_workers_pids", format!("{:?}", process.workers));
-    }
-    row("http_workers", node.http.workers.to_string());
-    if state == "running" {
-        for (name, value) in told_by_node(environment, node).await {
-            row(&name, output::cell(&value));
-        }
     }
     rows
 }

@@ -26,7 +26,7 @@ use crate::args::{
     ApiCommand, Cli, Command, Family, NodeCommand, ObjectArgs, QuickstartCommand, ServiceCommand,
     StartArgs,
 };
-use crate::client::{Client, objects, services, watch};
+use crate::client::{Client, jobs, objects, services, watch};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 
@@ -109,7 +109,7 @@ async fn run(command: Command) -> Result<u8, Failure> {
         Command::Channel(args) => object(Family::Channel, args).await?,
         Command::Outgoing(args) => object(Family::Outgoing, args).await?,
         Command::Security(args) => object(Family::Security, args).await?,
-        Command::Job(args) => object(Family::Job, args).await?,
+        Command::Job(args) => jobs::run(&connect(&args.dir)?, args.verb).await?,
         Command::Tree(args) => watch::tree(&connect(&args.dir)?, &args).await?,
         Command::Events(args) => watch::events(&connect(&args.dir)?, &args).await?,
         Command::Api(ApiCommand::Call {

@@ -2,23 +2,34 @@
 //! machine and an hour; ratios of one run can be compared.
 
 mod contender;
+mod crowd;
 mod environment;
+mod isolation;
+mod link;
 mod peers;
 mod proc_tree;
 mod report;
+mod steady;
 mod sync;
+mod workers;
 mod wrk;
 
 use crate::Outcome;
 use crate::args::{Args, Misunderstood};
 
+const WHICH: &str = "which one?
+  sync       a synchronous JSON call over HTTP, beside bare servers and Python hosts
+  isolation  what the neighbours of a service that misbehaves feel
+  workers    what a second HTTP worker and a second Python worker bring
+  channels   100,000 channels: memory for each, time to start, first and last";
+
 pub(crate) fn run(args: Args) -> Outcome {
     let (name, rest) = args.split_first();
     match name.as_deref() {
         Some("sync") => sync::run(rest),
-        _ => Err(Misunderstood(
-            "which one?\n  sync  a synchronous JSON call over HTTP, beside bare servers and Python hosts".to_owned(),
-        )
-        .into()),
+        Some("isolation") => isolation::run(rest),
+        Some("workers") => workers::run(rest),
+        Some("channels") => crowd::run(rest),
+        _ => Err(Misunderstood(WHICH.to_owned()).into()),
     }
 }

@@ -45,6 +45,10 @@ pub(crate) const POSTGRES: Need = Need {
     package: "postgresql",
     probe: Probe::PostgresServer,
 };
+pub(crate) const REDIS: Need = Need {
+    package: "redis-server",
+    probe: Probe::Program("/usr/bin/redis-server"),
+};
 pub(crate) const WRK: Need = Need {
     package: "wrk",
     probe: Probe::Program("wrk"),

@@ -20,12 +20,25 @@ pub(crate) struct Answer {
 
 /// Posts `body` as JSON to `http://127.0.0.1:port/path` on a connection of its own.
 pub(crate) fn post(port: u16, path: &str, body: &str) -> Result<Answer> {
+    post_as(port, path, body, None)
+}
+
+/// The same, with a value for the `Authorization` header.
+pub(crate) fn post_as(
+    port: u16,
+    path: &str,
+    body: &str,
+    authorization: Option<&str>,
+) -> Result<Answer> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
+    let authorization = authorization
+        .map(|value| format!("Authorization: {value}\r\n"))
+        .unwrap_or_default();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n{authorization}\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes())?;

@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "transports and hosts",
         &[
             "busker-connector-http",
+            "busker-bus",
             "busker-python",
             "busker-security",
             "busker-samples",
@@ -39,6 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "busker-channels",
             "busker-outgoing",
             "busker-services",
+            "busker-scheduler",
             "busker-pipeline",
         ],
     ),

@@ -86,6 +86,7 @@ pub(crate) fn run(mut args: Args) -> Outcome {
         debian::GREENLET,
         debian::VENV,
         debian::POSTGRES,
+        debian::REDIS,
         debian::WRK,
     ];
     if !debian::ensure(&needs)? {

@@ -20,7 +20,7 @@ pub const LIST_DEFAULT: i64 = 100;
 
 const TRANSPORTS: &[&str] = &["plain_http", "soap"];
 const SORTS: &[&str] = &["name", "-name"];
-const OBJECT: &[(&str, &str)] = &[
+pub(crate) const OBJECT: &[(&str, &str)] = &[
     ("name", "string"),
     ("active", "boolean"),
     ("settings", "object"),
@@ -49,6 +49,17 @@ pub fn operations(kind: &Kind) -> Vec<AdminService> {
         all.push(change_password(kind));
     }
     all
+}
+
+/// A field of a call that one admin service makes of another.
+pub(crate) const fn plain_field(name: &'static str, ty: Type) -> Field {
+    Field {
+        name,
+        required: true,
+        ty,
+        doc: "",
+        schema: None,
+    }
 }
 
 /// The role that may write objects of a family (see [`Role`]).

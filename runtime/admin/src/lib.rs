@@ -15,6 +15,7 @@ mod runner;
 mod audit;
 mod clusters;
 mod describe;
+mod jobs;
 mod nodes;
 mod packages;
 mod services_deployed;
@@ -38,6 +39,7 @@ pub fn operations(catalog: &Catalog) -> Vec<AdminService> {
     let mut all: Vec<AdminService> = catalog.iter().flat_map(crud::operations).collect();
     all.extend(audit::operations());
     all.extend(clusters::operations());
+    all.extend(jobs::operations());
     all.extend(nodes::operations());
     all.extend(packages::operations());
     all.extend(services_deployed::operations());

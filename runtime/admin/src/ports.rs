@@ -10,6 +10,7 @@ use busker_model::event::Event;
 use busker_model::report::ActorPath;
 use busker_model::{Cid, DataFormat, Fault, Principal, ServiceDefinition, ServiceName, Transport};
 use busker_odb::{Odb, Passwords};
+use busker_scheduler::Executed;
 use busker_service::BoxFuture;
 use bytes::Bytes;
 use serde::Serialize;
@@ -36,6 +37,8 @@ pub struct AdminDeps {
     pub control: Arc<dyn NodeControl>,
     /// Invokes services as a channel would.
     pub caller: Arc<dyn ServiceCaller>,
+    /// Runs jobs.
+    pub jobs: Arc<dyn JobControl>,
 }
 
 /// What came of a deploy, a rollback or an undeploy.
@@ -128,6 +131,12 @@ pub trait NodeControl: Send + Sync + fmt::Debug {
 
     /// Takes requests again.
     fn resume(&self) -> BoxFuture<'static, Result<(), Fault>>;
+}
+
+/// Acts on the jobs of this node.
+pub trait JobControl: Send + Sync + fmt::Debug {
+    /// Runs a job now, by its number; `Unavailable` when it is not up here.
+    fn execute(&self, number: i64) -> BoxFuture<'static, Result<Executed, Fault>>;
 }
 
 /// Acts on single actors.

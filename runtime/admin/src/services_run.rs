@@ -207,7 +207,7 @@ async fn invoke(call: Call) -> Result<Value, Fault> {
     let definition = invoker.definition(name).ok_or_else(|| unknown(name))?;
     permitted(Some(&call.principal), definition.permission, name)?;
     let depth = request.depth.saturating_add(1);
-    if depth > MAX_INVOKE_DEPTH {
+    if depth >= MAX_INVOKE_DEPTH {
         return Err(Fault::invalid(format!(
             "name: {MAX_INVOKE_DEPTH} invocations are inside each other already; services call themselves"
         )));

@@ -40,11 +40,5 @@ pub(crate) const fn is_ours(class: ErrorClass) -> bool {
 
 /// The traceback of a fault's exception on lines of its own; empty when it has none.
 pub(crate) fn traceback(fault: &Fault) -> String {
-    let exception = fault
-        .detail
-        .as_ref()
-        .and_then(|detail| detail.exception.as_ref());
-    exception
-        .map(|exception| format!("\n{exception}"))
-        .unwrap_or_default()
+    fault.traceback()
 }

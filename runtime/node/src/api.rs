@@ -2,6 +2,7 @@
 //! credentials, but for the two health paths.
 
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ use crate::body::{self, BodyLimits};
 use crate::feed::{Feed, Frame};
 use crate::gatekeeper::Gatekeeper;
 use crate::meter;
+use crate::patience::Turns;
 use crate::readiness::{Board, Readiness};
 
 /// Longest body of an API call, in bytes: a package travels in one.
@@ -114,6 +116,7 @@ pub(crate) async fn call(
     body: Body,
     api: Data<Api>,
 ) -> HttpResponse {
+    let _turn = request.conn_data::<Rc<Turns>>().map(Turns::enter);
     let cid = Cid::mint();
     match api.invoke(&request, &name, body, cid).await {
         Ok(response) => response,
@@ -177,6 +180,9 @@ impl Api {
 pub(crate) async fn events(request: HttpRequest, api: Data<Api>) -> HttpResponse {
     if let Err(fault) = api.gatekeeper.principal(&request).await {
         return problem(Cid::mint(), &fault);
+    }
+    if let Some(turns) = request.conn_data::<Rc<Turns>>() {
+        turns.stream();
     }
     let last = request
         .headers()

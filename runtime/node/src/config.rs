@@ -104,6 +104,8 @@ impl NodeConfig {
     /// # Errors
     /// [`ConfigError`], naming file, line, field and what is accepted.
     pub fn load(dir: &Path) -> Result<Self, ConfigError> {
+        // Whoever is given a path of the node may work in another folder.
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         let file = dir.join(CONFIG_FILE);
         let text = std::fs::read_to_string(&file).map_err(|error| ConfigError {
             file: file.clone(),
@@ -114,7 +116,7 @@ impl NodeConfig {
             }],
         })?;
         let mut config = Self::parse(&text, &file)?;
-        dir.clone_into(&mut config.dir);
+        config.dir = dir;
         Ok(config)
     }
 
@@ -149,6 +151,13 @@ impl NodeConfig {
             message: fault.message,
         });
         Err(failed(placed.collect()))
+    }
+
+    /// Worker processes of the Python pool `default`.
+    #[must_use]
+    pub fn python_workers(&self) -> usize {
+        let configured = self.python.workers;
+        configured.unwrap_or_else(busker_python::default_workers)
     }
 
     /// The text of the file.

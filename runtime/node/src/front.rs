@@ -1,5 +1,6 @@
 //! The HTTP front of channels: from a request on the wire to an answer, on the worker that accepted it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use bytes::Bytes;
 use crate::answer::{answer, is_ours, traceback};
 use crate::body::{self, BodyLimits};
 use crate::meter::Meter;
+use crate::patience::Turns;
 use crate::readiness::{Board, Readiness};
 
 /// Longest time a channel waits for its service when neither sets a shorter one, in milliseconds.
@@ -50,6 +52,7 @@ struct Arrival<'a> {
 }
 
 pub(crate) async fn serve(request: HttpRequest, body: Body, front: Data<Front>) -> HttpResponse {
+    let _turn = request.conn_data::<Rc<Turns>>().map(Turns::enter);
     let cid = Cid::mint();
     let started = clock::now();
     let encoded = match front

@@ -12,12 +12,16 @@ mod config;
 mod feed;
 mod front;
 mod gatekeeper;
+mod ground;
 mod listener;
 mod meter;
+mod node;
+mod patience;
 mod ports;
 mod pulse;
 mod readiness;
 mod serving;
+mod socket;
 mod tls;
 
 pub use boot::{EXIT_GAVE_UP, run};

@@ -11,7 +11,7 @@ use busker_odb::nodes::NodeRecord;
 use busker_service::Engine;
 use serde_json::json;
 
-use crate::boot::Node;
+use crate::node::Node;
 use crate::readiness::Readiness;
 
 /// Longest time between two reports.
@@ -81,7 +81,7 @@ impl Actor for PulseActor {
 }
 
 async fn beat(node: Node) {
-    let (mut revision, mut board) = (node.revision.clone(), node.board.subscribe());
+    let (mut revision, mut board) = (node.revision.clone(), node.ground.board.subscribe());
     loop {
         revision.mark_unchanged();
         board.mark_unchanged();
@@ -101,7 +101,7 @@ async fn beat(node: Node) {
 }
 
 async fn report(node: &Node) {
-    let state = match node.board.get() {
+    let state = match node.ground.board.get() {
         Readiness::Ready => "running",
         other @ (Readiness::Starting
         | Readiness::Standby
@@ -109,6 +109,7 @@ async fn report(node: &Node) {
         | Readiness::Failed) => other.as_str(),
     };
     let built_in: Vec<String> = node
+        .ground
         .directory
         .all()
         .iter()
@@ -116,10 +117,10 @@ async fn report(node: &Node) {
         .map(|entry| entry.runner.definition().name.to_string())
         .collect();
     let record = NodeRecord {
-        name: node.config.node.name.clone(),
-        incarnation: node.incarnation.to_string(),
-        address: node.config.http.listen.to_string(),
-        admin_address: node.config.admin.listen.to_string(),
+        name: node.ground.config.node.name.clone(),
+        incarnation: node.ground.incarnation.to_string(),
+        address: node.ground.config.http.listen.to_string(),
+        admin_address: node.ground.config.admin.listen.to_string(),
         state: state.to_owned(),
         revision: *node.revision.borrow(),
         seen_ms: clock::unix_ms(),
@@ -129,7 +130,7 @@ async fn report(node: &Node) {
             "python": node.python.status()["host"],
         }),
     };
-    if let Err(error) = node.odb.nodes().heartbeat(&record).await {
+    if let Err(error) = node.ground.odb.nodes().heartbeat(&record).await {
         tracing::warn!("this node could not report to the database: {error}");
     }
 }

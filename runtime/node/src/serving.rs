@@ -1,25 +1,23 @@
 //! The two listeners of a node: which routes each has, and its limits.
 
-use std::io;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use actix_web::http::Method;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpRequest, HttpServer, Resource, Route};
+use actix_web::web::{self, Data};
+use actix_web::{HttpRequest, Resource, Route};
 use busker_admin::{openapi, operations};
 use busker_kit::ChildSpec;
 use busker_model::Fault;
 
 use crate::api::{self, Api};
 use crate::body::BodyLimits;
-use crate::boot::Node;
-use crate::config::{LimitsSection, Listener};
+use crate::config::LimitsSection;
 use crate::front::{self, Front};
 use crate::gatekeeper::Gatekeeper;
 use crate::listener;
 use crate::meter::Meter;
-use crate::tls;
+use crate::node::Node;
+use crate::socket::Socket;
 
 /// The child specs, in start order: the API first, so that it can be asked while channels open and close.
 pub(crate) fn listeners(node: &Node) -> Result<Vec<ChildSpec>, Fault> {
@@ -27,18 +25,18 @@ pub(crate) fn listeners(node: &Node) -> Result<Vec<ChildSpec>, Fault> {
 }
 
 fn channels(node: &Node) -> Result<ChildSpec, Fault> {
-    let limits = node.config.limits;
+    let limits = node.ground.config.limits;
     let front = Front {
-        mount: node.mount.clone(),
-        directory: node.directory.clone(),
-        board: node.board.clone(),
-        meter: Meter::new(&node.metrics),
+        mount: node.ground.mount.clone(),
+        directory: node.ground.directory.clone(),
+        board: node.ground.board.clone(),
+        meter: Meter::new(&node.ground.metrics),
         limits: BodyLimits {
             bytes: limits.body_bytes,
             time: Duration::from_millis(limits.body_timeout_ms),
         },
     };
-    let socket = Socket::new(node, &node.config.http)?;
+    let socket = Socket::new(node, &node.ground.config.http)?;
     let open = move || {
         let front = Data::new(front.clone());
         socket.open(move |routes| {
@@ -51,23 +49,23 @@ fn channels(node: &Node) -> Result<ChildSpec, Fault> {
 }
 
 fn api(node: &Node) -> Result<ChildSpec, Fault> {
-    let limits = node.config.limits;
+    let limits = node.ground.config.limits;
     let document = openapi::document(&operations(&node.catalog)).to_string();
     let api = Api {
         gatekeeper: Gatekeeper {
-            odb: node.odb.clone(),
+            odb: node.ground.odb.clone(),
             passwords: node.passwords.clone(),
         },
-        directory: node.directory.clone(),
-        tree: node.tree.clone(),
-        feed: node.feed.clone(),
-        metrics: node.metrics.clone(),
-        board: node.board.clone(),
+        directory: node.ground.directory.clone(),
+        tree: node.ground.tree.clone(),
+        feed: node.ground.feed.clone(),
+        metrics: node.ground.metrics.clone(),
+        board: node.ground.board.clone(),
         revision: node.revision.clone(),
         openapi: document.into(),
         body_time: Duration::from_millis(limits.body_timeout_ms),
     };
-    let socket = Socket::new(node, &node.config.admin)?;
+    let socket = Socket::new(node, &node.ground.config.admin)?;
     let open = move || {
         let api = Data::new(api.clone());
         socket.open(move |routes| {
@@ -105,43 +103,4 @@ fn only(method: Method, path: &str, route: Route) -> Resource {
 
 fn drain(limits: LimitsSection) -> Duration {
     Duration::from_millis(limits.drain_timeout_ms)
-}
-
-/// Where and how one of them listens.
-struct Socket {
-    listener: Listener,
-    limits: LimitsSection,
-    tls: Option<rustls::ServerConfig>,
-}
-
-impl Socket {
-    fn new(node: &Node, listener: &Listener) -> Result<Self, Fault> {
-        let tls = listener
-            .tls
-            .as_ref()
-            .map(|files| tls::server(&node.config, files))
-            .transpose()?;
-        Ok(Self {
-            listener: listener.clone(),
-            limits: node.config.limits,
-            tls,
-        })
-    }
-
-    fn open(
-        &self,
-        routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-    ) -> io::Result<Server> {
-        let server = HttpServer::new(move || App::new().configure(routes.clone()))
-            .workers(self.listener.workers)
-            .max_connections(self.listener.max_connections)
-            .client_request_timeout(Duration::from_millis(self.limits.head_timeout_ms))
-            .shutdown_timeout(self.limits.drain_timeout_ms.div_ceil(1_000))
-            .disable_signals();
-        let server = match &self.tls {
-            Some(tls) => server.bind_rustls_0_23(self.listener.listen, tls.clone())?,
-            None => server.bind(self.listener.listen)?,
-        };
-        Ok(server.run())
-    }
 }

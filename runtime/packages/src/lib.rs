@@ -16,6 +16,7 @@ mod jobs;
 mod life;
 mod packages;
 mod pickup;
+mod refusals;
 mod reports;
 mod shelf;
 mod stage;

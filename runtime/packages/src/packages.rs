@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::deployer::{self, DEPLOYS_WAITING};
 use crate::generations::Generations;
 use crate::jobs::{Order, What};
+use crate::refusals::Refusals;
 use crate::view::View;
 use crate::{pickup, reports};
 
@@ -69,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) queue: Slot<Option<mpsc::Sender<Order>>>,
     pub(crate) generations: Generations,
     pub(crate) view: Slot<View>,
+    pub(crate) refusals: Refusals,
     pub(crate) settled: watch::Sender<bool>,
 }
 
@@ -87,6 +89,7 @@ impl Packages {
             queue: Slot::new(None),
             generations: Generations::default(),
             view: Slot::new(View::default()),
+            refusals: Refusals::default(),
             settled: watch::Sender::new(false),
         }));
         let deployer = deployer::spec(&packages.0);
@@ -110,12 +113,7 @@ impl Packages {
         if let Err(fault) = &outcome
             && is_rejection(fault)
         {
-            reports::rejected(
-                &self.0.parts.events,
-                (&name, &who),
-                fault,
-                Severity::Warning,
-            );
+            self.rejected((&name, &who), fault, Severity::Warning);
         }
         outcome
     }
@@ -127,7 +125,21 @@ impl Packages {
         bytes: Bytes,
         who: String,
     ) -> Result<Deployed, Fault> {
-        self.ask(What::Deploy { name, bytes }, who).await
+        let deploy = What::Deploy {
+            name: name.clone(),
+            bytes,
+        };
+        let outcome = self.ask(deploy, who).await;
+        if outcome.is_ok() {
+            self.0.refusals.clear(&name);
+        }
+        outcome
+    }
+
+    /// Tells of a refusal, and keeps it for the status.
+    pub(crate) fn rejected(&self, (name, who): (&str, &str), fault: &Fault, severity: Severity) {
+        reports::rejected(&self.0.parts.events, (name, who), fault, severity);
+        self.0.refusals.note(name, who, fault);
     }
 
     /// Undeploys the package that defines a service; its history stays.
@@ -158,10 +170,13 @@ impl Packages {
         drop(self.0.settled.subscribe().wait_for(|done| *done).await);
     }
 
-    /// The generation that serves, the packages of this node and how each fares, and the state of the engines.
+    /// The generation that serves, the packages of this node and how each fares, the files refused since it started, and
+    /// the state of the engines.
     #[must_use]
     pub fn status(&self) -> serde_json::Value {
-        self.0.view.load().json(&self.0.parts.engines)
+        let mut status = self.0.view.load().json(&self.0.parts.engines);
+        status["refused"] = serde_json::json!(self.0.refusals.all());
+        status
     }
 
     async fn ask(&self, what: What, who: String) -> Result<Deployed, Fault> {

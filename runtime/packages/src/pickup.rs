@@ -32,6 +32,8 @@ pub const PICKUP_USER: &str = "pickup";
 
 /// Shortest time between two looks at the folder, however much happens in it.
 const SCAN_GAP: Duration = Duration::from_millis(20);
+/// Wait before a folder that could not be read is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Notices waiting: one says that something happened, and the look that follows sees all of it.
 const NOTICES: usize = 1;
 
@@ -88,6 +90,7 @@ async fn run(args: PickupArgs) {
         folder: parts.pickup.clone(),
         notice,
         watcher: None,
+        told: false,
     };
     let endings = parts
         .engines
@@ -102,7 +105,7 @@ async fn run(args: PickupArgs) {
         let looked = looked.map_err(|error| error.to_string());
         match watched.and(looked) {
             Ok(files) => {
-                args.seat.state(ActorState::Running, None);
+                watch.found(&args.seat);
                 folder.saw(files, clock::now());
             }
             Err(why) => watch.lost(&args.seat, &why),
@@ -116,7 +119,10 @@ async fn run(args: PickupArgs) {
             };
             round.deploy(ready).await;
         }
-        let next = folder.next_look(clock::now()).max(SCAN_GAP);
+        let next = match watch.is_lost() {
+            true => LOOK_AGAIN,
+            false => folder.next_look(clock::now()).max(SCAN_GAP),
+        };
         // Noticed or not: it looks again.
         match timeout(next, notices.recv()).await {
             Ok(Some(())) => sleep(SCAN_GAP).await,
@@ -133,6 +139,8 @@ struct Watch {
     folder: PathBuf,
     notice: mpsc::Sender<()>,
     watcher: Option<RecommendedWatcher>,
+    /// Whether it was told that there is nothing to watch.
+    told: bool,
 }
 
 impl Watch {
@@ -145,12 +153,27 @@ impl Watch {
         Ok(())
     }
 
+    fn is_lost(&self) -> bool {
+        self.watcher.is_none()
+    }
+
     /// The folder cannot be read, and maybe it is another one when it can be read again.
     fn lost(&mut self, seat: &Seat, why: &str) {
         self.watcher = None;
-        let path = self.folder.display();
-        tracing::warn!("the pickup folder {path} cannot be watched: {why}");
+        // The same every second is one line.
+        if !self.told {
+            let path = self.folder.display();
+            tracing::warn!(
+                "the pickup folder {path} cannot be watched: {why}; it is looked for again"
+            );
+        }
+        self.told = true;
         seat.state(ActorState::Degraded, Some("pickup-unreadable"));
+    }
+
+    fn found(&mut self, seat: &Seat) {
+        self.told = false;
+        seat.state(ActorState::Running, None);
     }
 }
 

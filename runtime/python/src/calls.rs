@@ -43,6 +43,8 @@ struct Call {
     delivery: Option<Delivery>,
     delay_ms: u64,
     command: Vec<String>,
+    /// Services between the one the node invoked and the one that calls, in the worker's own thread.
+    below: u8,
 }
 
 /// Answer of an operation: meta as JSON text, and body.
@@ -187,6 +189,8 @@ async fn invoke_async(call: &Call, body: Bytes, context: &Context) -> Answer {
     let how = AsyncOptions {
         delivery: call.delivery,
         delay: Duration::from_millis(call.delay_ms),
+        parent: Some(context.cid()),
+        ..AsyncOptions::default()
     };
     let cid = context.ports().invoker.invoke_async(request, how).await?;
     Ok((text(&json!({ "cid": cid }))?, Bytes::new()))
@@ -202,6 +206,7 @@ fn nested(
     let service =
         ServiceName::new(&call.service).map_err(|error| Fault::invalid(error.to_string()))?;
     let mut request = context.derive(service, body, channel);
+    request.depth = request.depth.saturating_add(call.below);
     if call.json == Some(false) {
         request.payload = Payload::Raw(request.raw.clone());
         request.data_format = DataFormat::Raw;

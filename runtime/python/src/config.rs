@@ -55,6 +55,12 @@ pub struct PythonConfig {
     pub log_level: String,
 }
 
+/// Worker processes of the pool `default` when nobody says: one per core.
+#[must_use]
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl PythonConfig {
     /// Defaults for everything but the data folder and the node's name.
     #[must_use]
@@ -74,7 +80,7 @@ impl PythonConfig {
             interpreter_from_env: None,
             environment: Vec::new(),
             env_allow: allow.map(str::to_owned).to_vec(),
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: default_workers(),
             window: 64,
             limits: Limits::default(),
             rss_soft_bytes: 1 << 30,

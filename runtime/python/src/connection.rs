@@ -118,6 +118,8 @@ pub(crate) struct Running {
 pub(crate) struct Connection {
     /// Path of the worker's actor.
     pub(crate) name: String,
+    /// Process id, as soon as it is known.
+    pub(crate) pid: OnceLock<i32>,
     pub(crate) stream: UnixStream,
     pending: DashMap<u64, Pending>,
     next_id: AtomicU64,
@@ -172,6 +174,7 @@ impl Connection {
         let calls = window.saturating_mul(CALLS_PER_SLOT);
         let connection = Self {
             name,
+            pid: OnceLock::new(),
             stream,
             pending: DashMap::with_shard_amount(4),
             next_id: AtomicU64::new(1),

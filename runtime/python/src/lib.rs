@@ -26,6 +26,6 @@ mod wire;
 mod worker;
 mod zygote;
 
-pub use config::{Limits, PythonConfig};
+pub use config::{Limits, PythonConfig, default_workers};
 pub use host::{PythonHost, VERIFY_TIMEOUT};
 pub use worker::PortsCell;

@@ -141,8 +141,9 @@ pub(crate) struct ErrorObject {
     pub(crate) service: Option<String>,
     #[serde(default)]
     pub(crate) class: Option<ErrorClass>,
-    /// HTTP status, in ERR, when the service raised an error that has one.
-    #[serde(default, skip_serializing)]
+    /// HTTP status that the class alone does not tell: in ERR when the service raised an error that has one, in CALLERR
+    /// so that a service which passes the error on answers with the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
     #[serde(default)]
     pub(crate) retry: bool,
@@ -207,6 +208,7 @@ impl ErrorObject {
             object.message = fault.message.to_string();
         }
         object.class = Some(fault.class);
+        object.status = status_of(fault);
         object.retry = fault.retry;
         object.violations = detail
             .map(|detail| detail.violations.clone())
@@ -237,11 +239,33 @@ impl ErrorObject {
     }
 }
 
+/// The status of a fault whose class has another one as a rule; what [`ErrorObject::fault`] reads.
+fn status_of(fault: &Fault) -> Option<u16> {
+    let by_remote = fault.class == ErrorClass::Unavailable && fault.side == Side::Remote;
+    match fault.code_str() {
+        Some("method-not-allowed") => Some(405),
+        Some("rate-limited") => Some(429),
+        Some("worker-lost") => Some(502),
+        Some(_) | None => by_remote.then_some(502),
+    }
+}
+
 /// The exception a service gets for a fault of the node's own; by its class, unless Zato has a special one.
 fn exception_of(fault: &Fault) -> &'static str {
-    match fault.code_str() {
-        Some("inactive") => "zato.common.Inactive",
-        Some(_) | None => "busker.errors.ServiceError",
+    if fault.code_str() == Some("inactive") {
+        return "zato.common.Inactive";
+    }
+    match fault.class {
+        ErrorClass::Invalid => "busker.errors.Invalid",
+        ErrorClass::Unauthenticated => "busker.errors.Unauthenticated",
+        ErrorClass::Forbidden => "busker.errors.Forbidden",
+        ErrorClass::NotFound => "busker.errors.NotFound",
+        ErrorClass::Conflict => "busker.errors.Conflict",
+        ErrorClass::TooLarge => "busker.errors.TooLarge",
+        ErrorClass::Busy => "busker.errors.Busy",
+        ErrorClass::Timeout => "busker.errors.Timeout",
+        ErrorClass::Unavailable => "busker.errors.Unavailable",
+        ErrorClass::Internal => "busker.errors.ServiceError",
     }
 }
 

@@ -11,6 +11,7 @@ use busker_kit::{ChildSpec, Crash, Pump, Seat, Supervisor};
 use busker_model::ActorState;
 use busker_odb::Odb;
 use busker_outgoing::Outgoing;
+use busker_scheduler::Scheduler;
 use busker_services::{Directory, ServiceFamily};
 use busker_telemetry::Events;
 use tokio::sync::watch;
@@ -37,6 +38,10 @@ pub struct Parts {
     pub outgoing: Outgoing,
     /// The family of services; reconcile brings what operators set.
     pub services: ServiceFamily,
+    /// Supervisor of the family of jobs.
+    pub jobs: Supervisor,
+    /// What jobs run with.
+    pub scheduler: Scheduler,
     /// Services, to tell which channels wait for one.
     pub directory: Directory,
     /// Where changes are told.

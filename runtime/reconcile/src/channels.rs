@@ -1,6 +1,7 @@
 //! Channels: from objects to the actors that mount them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering::Relaxed;
 
 use busker_channels::{Desired, Mount, Route, channel};
 use busker_connector_http::ChannelSettings;
@@ -125,16 +126,14 @@ fn desired(object: &Object, security: &Security) -> Option<Desired> {
 fn show(route: &Route, directory: &Directory) {
     let seat = &route.seat;
     let has_service = directory.get(route.service.as_str()).is_some();
-    if !route.active {
-        seat.state(ActorState::Degraded, Some("inactive"));
-    } else if has_service {
-        seat.state(ActorState::Running, None);
-    } else {
-        let shown = seat.tree().get(seat.path());
-        let had_one = shown.is_some_and(|info| {
-            info.state == ActorState::Running || info.note.as_deref() == Some(MISSING)
-        });
-        let note = if had_one { MISSING } else { WAITING };
-        seat.state(ActorState::Degraded, Some(note));
+    if has_service {
+        route.had_service.store(true, Relaxed);
     }
+    let (state, note) = match (route.active, has_service) {
+        (false, _) => (ActorState::Degraded, Some("inactive")),
+        (true, true) => (ActorState::Running, None),
+        (true, false) if route.had_service.load(Relaxed) => (ActorState::Degraded, Some(MISSING)),
+        (true, false) => (ActorState::Degraded, Some(WAITING)),
+    };
+    seat.state(state, note);
 }

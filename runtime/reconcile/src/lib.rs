@@ -6,6 +6,7 @@
 
 mod actor;
 mod channels;
+mod jobs;
 mod outgoing;
 mod passes;
 mod security;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::actor::Parts;
 use crate::channels::Channels;
+use crate::jobs::Jobs;
 use crate::outgoing::Connections;
 use crate::security::Security;
 use crate::services::ServiceChanges;
@@ -22,6 +23,7 @@ pub(crate) struct Passes {
     parts: Parts,
     channels: Channels,
     connections: Connections,
+    jobs: Jobs,
     security: Security,
     /// Changes when services come or go.
     services: watch::Receiver<u64>,
@@ -33,6 +35,7 @@ impl Passes {
         Self {
             channels: Channels::new(parts.channels.clone(), &parts.mount),
             connections: Connections::new(parts.connections.clone(), &parts.outgoing),
+            jobs: Jobs::new(parts.jobs.clone(), &parts.scheduler),
             security: Security::default(),
             services: parts.directory.subscribe(),
             revision: 0,
@@ -65,9 +68,11 @@ impl Passes {
     async fn take(&mut self, changes: &Changes) -> HashSet<String> {
         let (mut channels, mut connections) = (HashSet::new(), HashSet::new());
         let (mut services, mut definitions) = (ServiceChanges::default(), HashSet::new());
+        let mut jobs = HashSet::new();
         if changes.complete {
             channels = self.channels.forget();
             connections = self.connections.forget();
+            jobs = self.jobs.forget();
             self.security.clear();
         }
         for change in &changes.changes {
@@ -83,8 +88,9 @@ impl Passes {
                     definitions.insert(key.name.clone());
                 }
                 Family::Service => services.take(key, object),
-                // These families have no actors of their own yet.
-                Family::Definition | Family::Job => {}
+                Family::Job => jobs.extend(self.jobs.take(key, object)),
+                // This family has no actors of its own yet.
+                Family::Definition => {}
             }
             if !changes.complete {
                 self.tell(change);
@@ -96,6 +102,7 @@ impl Passes {
         self.connections.apply(connections, &self.security).await;
         services.apply(&self.parts.services, changes.complete).await;
         self.channels.apply(&channels, &self.security).await;
+        self.jobs.apply(&jobs, changes.complete).await;
         channels
     }
 
@@ -120,7 +127,11 @@ impl Passes {
 
     /// Starts parked actors again: what kept them down may be gone.
     pub(crate) async fn revive(&self) {
-        for family in [&self.parts.connections, &self.parts.channels] {
+        for family in [
+            &self.parts.connections,
+            &self.parts.channels,
+            &self.parts.jobs,
+        ] {
             revive(family).await;
         }
     }

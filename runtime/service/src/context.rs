@@ -103,10 +103,11 @@ impl Context {
     ) -> Result<Cid, Fault> {
         let mut request = self.nested(service, payload, ChannelKind::InvokeAsync)?;
         request.cid = Cid::mint();
-        self.ports
-            .invoker
-            .invoke_async(request, AsyncOptions::default())
-            .await
+        let how = AsyncOptions {
+            parent: Some(self.request.cid),
+            ..AsyncOptions::default()
+        };
+        self.ports.invoker.invoke_async(request, how).await
     }
 
     fn nested<T: Serialize + ?Sized>(

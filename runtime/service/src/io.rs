@@ -1,7 +1,8 @@
 //! Typed input and output of Rust services, and how they become SimpleIO.
 
 use busker_model::invocation::ReplyBody;
-use busker_model::sio::{Field, FieldType};
+use busker_model::object::Violation;
+use busker_model::sio::{Field, FieldType, SimpleIo as Schema, input};
 use busker_model::{Fault, Payload, Reply, Request};
 use bytes::Bytes;
 use serde::Serialize;
@@ -85,19 +86,34 @@ impl<T: SimpleIo + DeserializeOwned + Send + 'static> Input for T {
             (None, Payload::Json(bytes) | Payload::Raw(bytes)) => bytes,
             (None, Payload::None) => b"{}",
         };
-        // The plain reader first: the one that tracks the path costs more and is needed only to name the field.
-        serde_json::from_slice(bytes).or_else(|_| {
-            let mut reader = serde_json::Deserializer::from_slice(bytes);
-            serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-                let path = error.path().to_string();
-                let inner = error.into_inner();
-                let field = if path == "." { "body".to_owned() } else { path };
-                Fault::violations(vec![busker_model::object::Violation::new(
-                    field,
-                    inner.to_string(),
-                )])
-            })
-        })
+        // A list would be taken for the fields in order, which no other format does.
+        let is_list = bytes.trim_ascii_start().starts_with(b"[");
+        if !is_list && let Ok(read) = serde_json::from_slice(bytes) {
+            return Ok(read);
+        }
+        Err(Fault::violations(why_not::<T>(bytes)))
+    }
+}
+
+/// What is wrong with an input that could not be read: what SimpleIO finds, in the words of every other format, else
+/// what the type refuses, with its path.
+fn why_not<T: SimpleIo + DeserializeOwned>(bytes: &[u8]) -> Vec<Violation> {
+    let schema = Schema {
+        input: T::fields(),
+        bare: true,
+        ..Schema::default()
+    };
+    if let Err(found) = input::apply(&schema, Some(bytes), &[], false) {
+        return found;
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Ok(_) => vec![Violation::new("body", "must be one JSON object")],
+        Err(error) => {
+            let path = error.path().to_string();
+            let field = if path == "." { "body".to_owned() } else { path };
+            vec![Violation::new(field, error.into_inner().to_string())]
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub use context::Context;
 pub use io::{Input, Output, Raw, SimpleIo};
 pub use outgoing::{HttpAnswer, HttpCall, Ping};
 pub use ports::{
-    BoxFuture, Engine, Invoker, KeyValue, Loaded, OutgoingHttp, PackageFile, PackageSet, Ports,
+    BoxFuture, Bus, Engine, Invoker, KeyValue, Loaded, OutgoingHttp, PackageFile, PackageSet, Ports,
 };
 pub use registry::Registry;
 pub use runner::Runner;

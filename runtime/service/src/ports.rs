@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use busker_model::bus::{Envelope, InvocationStatus};
 use busker_model::{Cid, Delivery, Fault, Reply, Request, ServiceDefinition, Transport};
 use bytes::Bytes;
 
@@ -38,12 +39,34 @@ pub trait Invoker: Send + Sync + fmt::Debug {
 }
 
 /// How an asynchronous invocation is to be kept and when it is to run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AsyncOptions {
     /// Delivery class; the service's own when not given.
     pub delivery: Option<Delivery>,
     /// Time to wait before it may start.
     pub delay: Duration,
+    /// It starts no earlier, Unix milliseconds; the later of this and the delay counts.
+    pub not_before_ms: Option<i64>,
+    /// It is not started later, Unix milliseconds.
+    pub deadline_ms: Option<i64>,
+    /// Invocations of one service with the same key run one after another, in the order they were accepted.
+    pub key: Option<String>,
+    /// cid of the request that hands it over, when it has a cid of its own.
+    pub parent: Option<Cid>,
+    /// Job that fires it.
+    pub job: Option<String>,
+}
+
+/// Keeps asynchronous invocations until they have run.
+pub trait Bus: Send + Sync + fmt::Debug {
+    /// Keeps an invocation and then answers its cid. One that is kept already, or has run, is not kept twice.
+    ///
+    /// Errors: `Busy` when as many wait as may, `TooLarge`, `Invalid` for a wrong key, `Unavailable` when the store is
+    /// away; nothing is kept then.
+    fn publish(&self, envelope: Envelope) -> BoxFuture<'static, Result<Cid, Fault>>;
+
+    /// Where an invocation is; `None` when the bus never had it or has forgotten it.
+    fn status(&self, cid: Cid) -> BoxFuture<'static, Result<Option<InvocationStatus>, Fault>>;
 }
 
 /// Sends requests through outgoing HTTP connections by name.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use busker_model::invocation::Role;
 use busker_model::sio::SimpleIo as Schema;
 use busker_model::{
-    Delivery, Fault, NameError, Origin, Reply, ServiceDefinition, ServiceLimits, ServiceName,
+    Delivery, Exception, Fault, NameError, Origin, Reply, ServiceDefinition, ServiceLimits,
+    ServiceName, SourceFrame,
 };
 
 use crate::context::Context;
@@ -149,8 +150,31 @@ impl<S: Service> Runner for RustRunner<S> {
 
     fn run(&self, context: Context) -> BoxFuture<'static, Result<Reply, Fault>> {
         let service = Arc::clone(&self.service);
-        Box::pin(run(service, context))
+        Box::pin(async move { run(service, context).await.map_err(traced::<S>) })
     }
+}
+
+/// Gives a fault of this service the traceback that Rust errors do not have by themselves: the line that made it. One
+/// that came from a service it invoked keeps its own.
+fn traced<S: Service>(mut fault: Fault) -> Fault {
+    let place = fault.place.0;
+    let message = fault.message.to_string();
+    fault
+        .detail_mut()
+        .exception
+        .get_or_insert_with(|| Exception {
+            kind: "Fault".to_owned(),
+            message,
+            frames: vec![SourceFrame {
+                file: place.file().to_owned(),
+                line: place.line(),
+                function: std::any::type_name::<S>().to_owned(),
+                source: String::new(),
+            }],
+            cause: None,
+            service: Some(S::NAME.to_owned()),
+        });
+    fault
 }
 
 async fn run<S: Service>(service: Arc<S>, ctx: Context) -> Result<Reply, Fault> {

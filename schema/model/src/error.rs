@@ -1,6 +1,7 @@
 //! How anything fails: one class for every error that crosses a border, its side, and its retry verdict.
 
 use std::fmt;
+use std::panic::Location;
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,18 @@ pub struct Fault {
     pub message: Box<str>,
     /// What only the operator sees, and structured parts.
     pub detail: Option<Box<Detail>>,
+    /// Where it was made.
+    pub place: Place,
+}
+
+/// A line of our sources. Faults that say the same are equal wherever they were made, so all places are.
+#[derive(Debug, Clone, Copy)]
+pub struct Place(pub &'static Location<'static>);
+
+impl PartialEq for Place {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// The rare parts of a [`Fault`].
@@ -118,6 +131,7 @@ pub struct Detail {
 impl Fault {
     /// A fault with its usual side and retry verdict for the class.
     #[must_use]
+    #[track_caller]
     pub fn new(class: ErrorClass, message: impl Into<Box<str>>) -> Self {
         let (side, retry) = match class {
             ErrorClass::Busy => (Side::Us, true),
@@ -136,17 +150,20 @@ impl Fault {
             retry,
             message: message.into(),
             detail: None,
+            place: Place(Location::caller()),
         }
     }
 
     /// Bad input.
     #[must_use]
+    #[track_caller]
     pub fn invalid(message: impl Into<Box<str>>) -> Self {
         Self::new(ErrorClass::Invalid, message)
     }
 
     /// Bad input in one or more fields; the message lists them all.
     #[must_use]
+    #[track_caller]
     pub fn violations(violations: Vec<Violation>) -> Self {
         let text: Vec<String> = violations.iter().map(ToString::to_string).collect();
         let mut fault = Self::invalid(text.join("; "));
@@ -156,18 +173,21 @@ impl Fault {
 
     /// Nothing by that name.
     #[must_use]
+    #[track_caller]
     pub fn not_found(message: impl Into<Box<str>>) -> Self {
         Self::new(ErrorClass::NotFound, message)
     }
 
     /// A bug of the service or of ours. The message must be fit for the caller; put the rest in [`Self::operator`].
     #[must_use]
+    #[track_caller]
     pub fn internal(message: impl Into<Box<str>>) -> Self {
         Self::new(ErrorClass::Internal, message)
     }
 
     /// Full; try again after `retry_after_s` seconds.
     #[must_use]
+    #[track_caller]
     pub fn busy(message: impl Into<Box<str>>, retry_after_s: u32) -> Self {
         let mut fault = Self::new(ErrorClass::Busy, message);
         fault.detail_mut().retry_after_s = Some(retry_after_s);
@@ -176,12 +196,14 @@ impl Fault {
 
     /// The deadline passed.
     #[must_use]
+    #[track_caller]
     pub fn timeout(message: impl Into<Box<str>>) -> Self {
         Self::new(ErrorClass::Timeout, message)
     }
 
     /// The remote system failed or is away.
     #[must_use]
+    #[track_caller]
     pub fn remote(class: ErrorClass, message: impl Into<Box<str>>) -> Self {
         let mut fault = Self::new(class, message);
         fault.side = Side::Remote;
@@ -219,6 +241,14 @@ impl Fault {
     /// The rare parts, made when first asked for.
     pub fn detail_mut(&mut self) -> &mut Detail {
         self.detail.get_or_insert_with(Box::default)
+    }
+
+    /// The traceback of the exception behind it, on lines of its own for a log; empty when there is none.
+    #[must_use]
+    pub fn traceback(&self) -> String {
+        let detail = self.detail.as_ref();
+        let exception = detail.and_then(|detail| detail.exception.as_ref());
+        exception.map_or_else(String::new, |exception| format!("\n{exception}"))
     }
 
     /// The stable code, if it has one.

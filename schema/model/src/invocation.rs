@@ -197,7 +197,7 @@ pub struct Request {
     pub depth: u8,
 }
 
-/// Longest chain of synchronous invocations; a longer one is a loop.
+/// Most services in a chain of synchronous invocations; a longer one is a loop.
 pub const MAX_INVOKE_DEPTH: u8 = 32;
 
 impl Request {

@@ -8,10 +8,12 @@
 //! One rule for types here: no `flatten`, untagged or internally tagged enums over free JSON; a reader should see the
 //! shape on the wire in the type.
 
+pub mod bus;
 pub mod cid;
 pub mod error;
 pub mod event;
 pub mod invocation;
+pub mod job;
 pub mod name;
 pub mod object;
 pub mod report;

@@ -26,7 +26,9 @@ pub enum Origin {
 }
 
 /// How asynchronous invocations of a service are kept (design, section 5).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Delivery {
     /// Committed before the caller gets its cid.

@@ -15,6 +15,7 @@ pub mod audit;
 pub mod cluster;
 mod config;
 mod error;
+pub mod jobs;
 mod migrate;
 pub mod nodes;
 pub mod objects;
@@ -22,6 +23,7 @@ mod odb;
 pub mod packages;
 pub mod passwords;
 mod random;
+pub mod roles;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -10,9 +10,11 @@ use crate::audit::Audit;
 use crate::cluster::Clusters;
 use crate::config::OdbConfig;
 use crate::error::{OdbError, Result};
+use crate::jobs::Jobs;
 use crate::nodes::Nodes;
 use crate::objects::Objects;
 use crate::packages::Packages;
+use crate::roles::Roles;
 use crate::store::{Store, Tx};
 use crate::tokens::Tokens;
 use crate::users::Users;
@@ -115,6 +117,18 @@ impl Odb {
     #[must_use]
     pub fn nodes(&self) -> Nodes<'_> {
         Nodes::new(self)
+    }
+
+    /// Jobs as they ran.
+    #[must_use]
+    pub fn jobs(&self) -> Jobs<'_> {
+        Jobs::new(self)
+    }
+
+    /// Roles that one node holds.
+    #[must_use]
+    pub fn roles(&self) -> Roles<'_> {
+        Roles::new(self)
     }
 
     /// Who asked for what.

@@ -394,6 +394,9 @@ fn give_up(child: &mut Child, state: ActorState, kind: ReportKind, reason: Strin
     child.resting = true;
     child.seat.set(state, Some(&reason));
     child.seat.report(kind, Some(reason), None, None);
+    if let Some(act) = &child.spec.given_up {
+        act();
+    }
 }
 
 fn crash_of(error: ActorProcessingErr) -> Crash {

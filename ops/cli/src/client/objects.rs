@@ -9,8 +9,19 @@ use crate::{output, payload};
 
 /// Most objects of a list.
 const LIST_LIMIT: u32 = 1000;
+/// The setting that is text even where it reads as JSON: a job's service gets it as it is.
+const AS_IT_IS: &str = "payload";
 /// Settings worth a column, in this order.
-const COLUMNS: [&str; 5] = ["url_path", "address", "service", "security", "username"];
+const COLUMNS: [&str; 8] = [
+    "url_path",
+    "address",
+    "service",
+    "cron",
+    "start_date",
+    "time_zone",
+    "security",
+    "username",
+];
 
 /// Runs one verb.
 pub(crate) async fn run(client: &Client, family: Family, verb: ObjectVerb) -> Result<(), Failure> {
@@ -81,10 +92,7 @@ fn request(verb: ObjectVerb) -> Result<Asked, Failure> {
             kind,
             filter,
             format,
-        } => {
-            let fields = [("filter", json!(filter)), ("limit", json!(LIST_LIMIT))];
-            (kind, "list", given(&fields), format)
-        }
+        } => (kind, "list", list_input(filter.as_deref()), format),
     })
 }
 
@@ -123,6 +131,8 @@ fn settings(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
         let value = if from_elsewhere {
             let text = payload::read_text(value)?;
             Value::String(text.trim_end_matches(['\r', '\n']).to_owned())
+        } else if key == AS_IT_IS {
+            Value::String(value.to_owned())
         } else {
             serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
         };
@@ -137,8 +147,13 @@ fn is_secret(key: &str) -> bool {
         .any(|word| key.contains(word))
 }
 
+/// What a list is asked with.
+pub(super) fn list_input(filter: Option<&str>) -> Value {
+    given(&[("filter", json!(filter)), ("limit", json!(LIST_LIMIT))])
+}
+
 /// Objects as aligned columns; a column nobody fills is left out.
-fn table(answer: &Value) -> String {
+pub(super) fn table(answer: &Value) -> String {
     let objects = answer["objects"].as_array().map_or(&[][..], Vec::as_slice);
     let filled = |column: &str| {
         objects
@@ -192,8 +207,9 @@ mod tests {
             "cancel=true",
             "zip=0123",
             "text=\"5\"",
+            "payload={\"a\": 1}",
         ]);
-        let expected = json!({"url_path": "/a=b", "timeout_ms": 500, "cancel": true, "zip": "0123", "text": "5"});
+        let expected = json!({"url_path": "/a=b", "timeout_ms": 500, "cancel": true, "zip": "0123", "text": "5", "payload": "{\"a\": 1}"});
         assert_eq!(Value::Object(read.unwrap()), expected);
         assert_eq!(set(&["=x"]).unwrap_err().exit, Exit::Usage);
         assert_eq!(set(&["novalue"]).unwrap_err().exit, Exit::Usage);

@@ -85,8 +85,8 @@ pub(crate) async fn events(client: &Client, args: &EventsArgs) -> Result<(), Fai
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|error| client.away(&error))?;
         for event in reader.take(&chunk) {
-            // The first event is a picture of the tree; `busker tree` draws that better.
-            if event.name == "tree" {
+            // A hint for programs that keep a copy.
+            if event.name == "resync" {
                 continue;
             }
             let value = serde_json::from_str(&event.data).unwrap_or(Value::String(event.data));

@@ -17,6 +17,8 @@ pub(super) struct Contender {
     pub(super) name: &'static str,
     pub(super) port: u16,
     pub(super) path: &'static str,
+    /// Value of the `Authorization` header it asks for.
+    pub(super) authorization: Option<&'static str>,
     /// The process whose tree is measured.
     pub(super) root_pid: u32,
     /// `None`: somebody else ends it.
@@ -32,6 +34,7 @@ impl Contender {
             name,
             port,
             path: "/echo",
+            authorization: None,
             root_pid: process.pid(),
             _process: Some(process),
         };
@@ -45,13 +48,14 @@ impl Contender {
     pub(super) fn running(
         name: &'static str,
         port: u16,
-        path: &'static str,
+        (path, authorization): (&'static str, Option<&'static str>),
         root_pid: u32,
     ) -> Result<Self> {
         let contender = Self {
             name,
             port,
             path,
+            authorization,
             root_pid,
             _process: None,
         };
@@ -67,7 +71,13 @@ impl Contender {
     fn prove(&self) -> Result<()> {
         let mut answer = None;
         time::wait_until(START_LIMIT, || {
-            answer = front::post(self.port, self.path, r#"{"text":"proof"}"#).ok();
+            answer = front::post_as(
+                self.port,
+                self.path,
+                r#"{"text":"proof"}"#,
+                self.authorization,
+            )
+            .ok();
             answer.as_ref().is_some_and(|answer| answer.status == 200)
         });
         let body = answer

@@ -1,4 +1,4 @@
-//! A Busker of its own for a benchmark: the release binary, moved ports, the echo deployed behind a channel.
+//! A Busker of its own for a benchmark: the release binary, moved ports, echoes deployed behind channels.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,20 +7,26 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::contender::Contender;
+use super::link::Link;
 use crate::process::Step;
 use crate::time;
 
 /// Moves every port away from an environment that a person may have running.
 const PORT_BASE: u16 = 3_000;
-const CHANNEL_PORT: u16 = 17010 + PORT_BASE;
+pub(super) const CHANNEL_PORT: u16 = 17010 + PORT_BASE;
+const ADMIN_PORT: u16 = 8183 + PORT_BASE;
 const DEPLOY_LIMIT: Duration = Duration::from_secs(30);
 
-/// One service to measure, if this build has it.
+/// Credentials of the channel with Basic Auth: `bench:bench`.
+const AUTHORIZATION: &str = "Basic YmVuY2g6YmVuY2g=";
+
+/// One service to measure.
 struct Echo {
     contender: &'static str,
     service: &'static str,
     channel: &'static str,
     path: &'static str,
+    authorization: Option<&'static str>,
 }
 
 const ECHOES: &[Echo] = &[
@@ -29,12 +35,28 @@ const ECHOES: &[Echo] = &[
         service: "samples.echo",
         channel: "bench-rust",
         path: "/bench/rust",
+        authorization: None,
+    },
+    Echo {
+        contender: "busker, Rust service, Basic Auth",
+        service: "samples.echo",
+        channel: "bench-secured",
+        path: "/bench/secured",
+        authorization: Some(AUTHORIZATION),
     },
     Echo {
         contender: "busker, Python service",
         service: "bench.echo",
         channel: "bench-python",
         path: "/bench/python",
+        authorization: None,
+    },
+    Echo {
+        contender: "busker, Python -> outgoing HTTP",
+        service: "bench.nested",
+        channel: "bench-nested",
+        path: "/bench/nested",
+        authorization: None,
     },
 ];
 
@@ -46,8 +68,9 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// A fresh one: what an earlier run left is stopped and removed.
-    pub(super) fn start() -> Result<Self> {
+    /// A fresh one: what an earlier run left is stopped and removed. `sections` take the place of those of the same
+    /// name in `busker.toml`.
+    pub(super) fn start(sections: &str) -> Result<Self> {
         Step::cargo()
             .args(["build", "--quiet", "--release", "-p", "busker-cli"])
             .must()?;
@@ -70,48 +93,118 @@ impl Environment {
             created.stdout,
             created.stderr
         );
+        environment.configure(sections)?;
         environment.command(&["start"], &[]).must()?;
         Ok(environment)
     }
 
-    /// Deploys the Python echo, makes the channels and proves that they answer.
-    pub(super) fn contenders(&self) -> Result<Vec<Contender>> {
-        let source = crate::root::path().join("ops/xtask/peers/echo_service.py");
-        let partial = self.dir.join("node1/echo_service.partial");
-        std::fs::copy(source, &partial)?;
-        std::fs::rename(&partial, self.dir.join("node1/pickup/echo_service.py"))?;
-        let deployed = time::wait_until(DEPLOY_LIMIT, || {
-            self.services()
-                .is_ok_and(|services| services.iter().any(|name| name == "bench.echo"))
-        });
-        ensure!(
-            deployed,
-            "bench.echo was not deployed; see {}/node1/logs/node.log",
-            self.dir.display()
-        );
-        let services = self.services()?;
+    /// Adds keys to the sections of `busker.toml`, and starts the node again with them if it runs.
+    pub(super) fn reconfigure(&self, sections: &str) -> Result<()> {
+        self.command(&["stop"], &[]).must()?;
+        self.configure(sections)?;
+        self.command(&["start"], &[]).must()
+    }
+
+    /// Each key goes right below the head of its section, in place of a line that sets it.
+    fn configure(&self, sections: &str) -> Result<()> {
+        let file = self.dir.join("node1/busker.toml");
+        let mut text = std::fs::read_to_string(&file)?;
+        let mut head = "";
+        for line in sections.lines() {
+            if line.starts_with('[') {
+                head = line;
+                continue;
+            }
+            let key = line.split('=').next().unwrap_or_default();
+            let kept: Vec<&str> = text
+                .split_inclusive('\n')
+                .scan("", |section, line| {
+                    if line.starts_with('[') {
+                        *section = line.trim_end();
+                    }
+                    Some((*section, line))
+                })
+                .filter(|(section, line)| *section != head || !line.starts_with(key))
+                .map(|(_, line)| line)
+                .collect();
+            text = kept
+                .concat()
+                .replacen(&format!("{head}\n"), &format!("{head}\n{line}\n"), 1);
+        }
+        Ok(std::fs::write(file, text)?)
+    }
+
+    /// Deploys the Python echoes, makes the channels and proves that they answer.
+    pub(super) fn echoes(&self) -> Result<Vec<Contender>> {
+        self.deploy("echo_service.py", "bench.echo")?;
+        self.deploy("nested_service.py", "bench.nested")?;
+        let peer = json!({ "address": format!("http://127.0.0.1:{}", super::peers::PORT_BARE), "url_path": "/echo" });
+        self.create("busker.outgoing.http", "bench peer", &peer)?;
+        let security = json!({ "username": "bench", "password": "bench", "realm": "bench" });
+        self.create("busker.security.basic-auth", "bench", &security)?;
         let pid = self.pid()?;
         let mut contenders = Vec::new();
         for echo in ECHOES {
-            if !services.iter().any(|name| name == echo.service) {
-                println!(
-                    "SKIPPED: {}, this build has no {}",
-                    echo.contender, echo.service
-                );
-                continue;
-            }
-            let settings =
-                json!({ "url_path": echo.path, "service": echo.service, "data_format": "json" });
-            let channel = json!({ "name": echo.channel, "active": true, "settings": settings });
-            self.invoke("busker.channel.http.create", &channel)?;
+            self.channel(
+                echo.channel,
+                echo.path,
+                echo.service,
+                echo.authorization.is_some(),
+            )?;
+            let reached = (echo.path, echo.authorization);
             contenders.push(Contender::running(
                 echo.contender,
                 CHANNEL_PORT,
-                echo.path,
+                reached,
                 pid,
             )?);
         }
         Ok(contenders)
+    }
+
+    /// A connection to the API, with the token of the command line.
+    pub(super) fn api(&self) -> Result<Link> {
+        let token = std::fs::read_to_string(self.dir.join("cli.token"))?;
+        Link::open(ADMIN_PORT, Some(&format!("Bearer {}", token.trim())))
+    }
+
+    /// Puts a channel in front of a service.
+    pub(super) fn channel(
+        &self,
+        name: &str,
+        path: &str,
+        service: &str,
+        secured: bool,
+    ) -> Result<()> {
+        let mut settings = json!({ "url_path": path, "service": service, "data_format": "json" });
+        if secured {
+            settings["security"] = json!("bench");
+        }
+        self.create("busker.channel.http", name, &settings)
+    }
+
+    /// Creates an object.
+    pub(super) fn create(&self, kind: &str, name: &str, settings: &Value) -> Result<()> {
+        let object = json!({ "name": name, "active": true, "settings": settings });
+        self.invoke(&format!("{kind}.create"), &object).map(drop)
+    }
+
+    /// Drops a file of `ops/xtask/peers` into the pickup folder and waits for its service.
+    pub(super) fn deploy(&self, file: &str, service: &str) -> Result<()> {
+        let source = crate::root::path().join("ops/xtask/peers").join(file);
+        let partial = self.dir.join("node1").join(file).with_extension("partial");
+        std::fs::copy(source, &partial)?;
+        std::fs::rename(&partial, self.dir.join("node1/pickup").join(file))?;
+        let deployed = time::wait_until(DEPLOY_LIMIT, || {
+            self.services()
+                .is_ok_and(|services| services.iter().any(|name| name == service))
+        });
+        let node = self.dir.display();
+        ensure!(
+            deployed,
+            "{service} was not deployed; see {node}/node1/logs/node.log"
+        );
+        Ok(())
     }
 
     fn services(&self) -> Result<Vec<String>> {
@@ -126,7 +219,7 @@ impl Environment {
             .collect())
     }
 
-    fn pid(&self) -> Result<u32> {
+    pub(super) fn pid(&self) -> Result<u32> {
         let answer = self.command(&["info"], &["--format", "json"]).capture()?;
         let info: Value = serde_json::from_str(&answer.stdout).context("reading busker info")?;
         let pid = info["nodes"][0]["pid"]
@@ -135,7 +228,7 @@ impl Environment {
         Ok(u32::try_from(pid)?)
     }
 
-    fn invoke(&self, service: &str, input: &Value) -> Result<Value> {
+    pub(super) fn invoke(&self, service: &str, input: &Value) -> Result<Value> {
         let input = input.to_string();
         let answer = self
             .command(&["service", "invoke"], &[service, "--payload", &input])

@@ -15,6 +15,7 @@ const PACKAGES: &[&str] = &[
     "packaging",
     "falcon",
     "flask",
+    "requests",
     "starlette",
     "uvicorn[standard]",
 ];
@@ -24,14 +25,17 @@ const NAMED: &[&str] = &[
     "gevent",
     "falcon",
     "flask",
+    "requests",
     "starlette",
     "uvicorn",
     "uvloop",
 ];
-const PORT_BARE: u16 = 20110;
+/// The bare server is also the peer that nested calls go out to.
+pub(super) const PORT_BARE: u16 = 20110;
 const PORT_FALCON: u16 = 20111;
 const PORT_FLASK: u16 = 20112;
 const PORT_STARLETTE: u16 = 20113;
+const PORT_NESTED: u16 = 20114;
 
 /// Peers that run, and what they are.
 #[derive(Debug, Default)]
@@ -110,6 +114,12 @@ pub(super) fn python(workers: usize, scratch: &Path) -> Result<Peers> {
             scratch,
         )?,
         Contender::start("uvicorn Starlette", uvicorn, PORT_STARLETTE, scratch)?,
+        Contender::start(
+            "gunicorn+gevent Flask -> requests",
+            gunicorn("flask_nested", PORT_NESTED),
+            PORT_NESTED,
+            scratch,
+        )?,
     ];
     Ok(Peers {
         contenders,
@@ -123,7 +133,9 @@ fn apps() -> PathBuf {
 
 fn venv() -> Result<Option<PathBuf>> {
     let venv = crate::root::target().join("venv-peers");
-    if venv.join("bin/uvicorn").is_file() && venv.join("bin/gunicorn").is_file() {
+    // Complete only when the last step of an earlier run was reached, with this list.
+    let (mark, wanted) = (venv.join("packages"), PACKAGES.join(" "));
+    if std::fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
         return Ok(Some(venv));
     }
     let made = Step::new(PYTHON).args(["-m", "venv"]).args([&venv]).run()?;
@@ -133,7 +145,11 @@ fn venv() -> Result<Option<PathBuf>> {
             .args(PACKAGES)
             .run()
     };
-    Ok((made && pip()?).then_some(venv))
+    if !(made && pip()?) {
+        return Ok(None);
+    }
+    std::fs::write(&mark, wanted)?;
+    Ok(Some(venv))
 }
 
 fn versions(venv: &Path) -> Result<Vec<String>> {

@@ -43,6 +43,14 @@ pub(super) fn memory_mib(root: u32) -> f64 {
         / 1024.0
 }
 
+/// Resident memory of one process, in KiB; 0 when it is gone.
+pub(super) fn rss_kib(pid: u32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kib.unwrap_or_default()
+}
+
 fn read_all() -> BTreeMap<u32, Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());

@@ -47,9 +47,11 @@ pub(crate) fn run(mut args: Args) -> Outcome {
     std::fs::create_dir_all(&scratch)?;
 
     let cores = std::thread::available_parallelism()?.get();
-    let environment = Environment::start()?;
+    let environment = Environment::start(&format!(
+        "[http]\nworkers = {cores}\n[python]\nworkers = {cores}"
+    ))?;
     let mut contenders = vec![peers::bare(cores, &scratch)?];
-    contenders.extend(environment.contenders()?);
+    contenders.extend(environment.echoes()?);
     let python = peers::python(cores, &scratch)?;
     contenders.extend(python.contenders);
 
@@ -97,7 +99,7 @@ fn measure(
 
 fn one_run(contender: &Contender, case: Case, seconds: u32, scratch: &Path) -> Result<Figures> {
     let before = proc_tree::cpu_us(contender.root_pid);
-    let seen = wrk::run(&contender.url(), case, seconds, scratch)?;
+    let seen = wrk::run(contender, case, seconds, scratch)?;
     let used = proc_tree::cpu_us(contender.root_pid) - before;
     ensure!(seen.requests > 0.0, "{} answered nothing", contender.name);
     Ok(Figures {

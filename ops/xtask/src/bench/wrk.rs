@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use super::contender::Contender;
 use crate::process::Step;
 
 /// How hard, with what.
@@ -37,13 +38,17 @@ impl Case {
     }
 }
 
-/// Posts `case` at `url` for `seconds`. Any answer but a 2xx spoils the figures, so it is an error.
-pub(super) fn run(url: &str, case: Case, seconds: u32, scratch: &Path) -> Result<Seen> {
+/// Posts `case` at a contender for `seconds`. Any answer but a 2xx spoils the figures, so it is an error.
+pub(super) fn run(contender: &Contender, case: Case, seconds: u32, scratch: &Path) -> Result<Seen> {
+    let url = &contender.url();
     let script = scratch.join("post.lua");
-    let lua = format!(
+    let mut lua = format!(
         "wrk.method = \"POST\"\nwrk.body = '{}'\nwrk.headers[\"Content-Type\"] = \"application/json\"\n",
         case.body()
     );
+    if let Some(value) = contender.authorization {
+        lua.push_str(&format!("wrk.headers[\"Authorization\"] = \"{value}\"\n"));
+    }
     std::fs::write(&script, lua).with_context(|| format!("writing {}", script.display()))?;
     let connections = format!("-c{}", case.connections);
     let duration = format!("-d{seconds}s");

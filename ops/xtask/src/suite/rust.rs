@@ -19,6 +19,13 @@ pub(super) fn tests(plan: &Plan) -> Result<Tally> {
     // All targets but the examples in docs, which are a suite of their own.
     let step =
         plan.tell(Step::cargo().args(["test", "--workspace", "--all-targets", "--no-fail-fast"]));
+    let step = step.args(["--"]);
+    // Heavy tests are those marked `#[ignore]`.
+    let step = if plan.all {
+        step.args(["--include-ignored"])
+    } else {
+        step
+    };
     libtest(step, plan)
 }
 
@@ -30,13 +37,18 @@ pub(super) fn doc_tests(plan: &Plan) -> Result<Tally> {
         "--workspace",
         "--doc",
         "--no-fail-fast",
+        "--",
     ]));
     libtest(step, plan)
 }
 
 fn nextest(plan: &Plan) -> Result<Tally> {
     // A filter may match tests of another suite only; nothing at all is noticed at the end.
-    let step = Step::cargo().args(["nextest", "run", "--workspace", "--no-tests=pass"]);
+    let mut step = Step::cargo().args(["nextest", "run", "--workspace", "--no-tests=pass"]);
+    if plan.all {
+        // Heavy tests are those marked `#[ignore]`.
+        step = step.args(["--run-ignored", "all"]);
+    }
     let mut tally = Tally::default();
     let ok = plan
         .tell(step)
@@ -45,12 +57,9 @@ fn nextest(plan: &Plan) -> Result<Tally> {
     Ok(tally.ended(ok))
 }
 
-/// libtest takes one filter before `--` and any number after it.
+/// `step` ends behind its `--`: libtest takes one filter before it and any number after it.
 fn libtest(step: Step, plan: &Plan) -> Result<Tally> {
     let mut tally = Tally::default();
-    let ok = step
-        .args(["--"])
-        .args(&plan.filters)
-        .watch(|line| tally.libtest(line))?;
+    let ok = step.args(&plan.filters).watch(|line| tally.libtest(line))?;
     Ok(tally.ended(ok))
 }

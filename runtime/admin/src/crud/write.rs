@@ -27,7 +27,7 @@ pub(super) async fn create(call: Call, kind: Kind) -> Result<Value, Fault> {
     Ok(shown(&created, kind.secrets))
 }
 
-pub(super) async fn edit(call: Call, kind: Kind) -> Result<Value, Fault> {
+pub(crate) async fn edit(call: Call, kind: Kind) -> Result<Value, Fault> {
     let changed = fields(call.input.get("settings"));
     change(&call, kind, changed).await
 }

@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_admin::ports::{
-    AdminDeps, CallAnswer, DeployAnswer, Deployer, NodeControl, NodeView, ServiceCall,
+    AdminDeps, CallAnswer, DeployAnswer, Deployer, JobControl, NodeControl, NodeView, ServiceCall,
     ServiceCaller, ServiceRow, TreeControl,
 };
 use busker_catalog::Catalog;
 use busker_kit::{Tree, clock};
 use busker_model::event::Event;
 use busker_model::invocation::{ReplyBody, Role};
+use busker_model::job::Verdict;
 use busker_model::report::ActorPath;
 use busker_model::{
     Cid, ErrorClass, Fault, Origin, Principal, Reply, Request, ServiceDefinition, ServiceName,
     Transport,
 };
 use busker_odb::{Odb, OdbConfig, PasswordCost, Passwords, Vault};
+use busker_scheduler::Executed;
 use busker_service::outgoing::{HttpAnswer, HttpCall, Ping};
 use busker_service::ports::{AsyncOptions, NoKeyValue};
 use busker_service::{BoxFuture, Context, Invoker, OutgoingHttp, Ports, Runner};
@@ -152,6 +154,18 @@ impl TreeControl for Node {
     }
 }
 
+impl JobControl for Node {
+    fn execute(&self, number: i64) -> BoxFuture<'static, Result<Executed, Fault>> {
+        self.remember(format!("execute {number}"));
+        done(Executed {
+            cid: Some(Cid::from_u128(7)),
+            due_ms: 1,
+            verdict: Verdict::Fired,
+            reason: String::new(),
+        })
+    }
+}
+
 impl ServiceCaller for Node {
     fn call(&self, call: ServiceCall) -> BoxFuture<'static, Result<CallAnswer, Fault>> {
         let body = String::from_utf8_lossy(&call.body).into_owned();
@@ -254,6 +268,7 @@ impl Bench {
             node: node.clone(),
             control: node.clone(),
             caller: node.clone(),
+            jobs: node.clone(),
         };
         let ports = Arc::new(Ports {
             invoker: node.clone(),

@@ -9,6 +9,7 @@
 mod bench;
 mod contract;
 mod hand_written;
+mod jobs;
 mod objects;
 mod people;
 mod secrets;

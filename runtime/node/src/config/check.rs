@@ -66,6 +66,7 @@ impl NodeConfig {
             ("limits.body_bytes", limits.body_bytes),
             ("limits.head_timeout_ms", limits.head_timeout_ms),
             ("limits.body_timeout_ms", limits.body_timeout_ms),
+            ("limits.write_timeout_ms", limits.write_timeout_ms.into()),
             ("limits.drain_timeout_ms", limits.drain_timeout_ms),
         ] {
             if value == 0 {

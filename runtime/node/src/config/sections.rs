@@ -133,6 +133,8 @@ pub struct LimitsSection {
     pub head_timeout_ms: u64,
     /// Longest time for the body of a request, in milliseconds.
     pub body_timeout_ms: u64,
+    /// Longest time a client may take nothing of its answer, in milliseconds; its connection is then closed.
+    pub write_timeout_ms: u32,
     /// Time requests in flight have when the node stops, in milliseconds.
     pub drain_timeout_ms: u64,
 }
@@ -143,6 +145,7 @@ impl Default for LimitsSection {
             body_bytes: 16 * 1024 * 1024,
             head_timeout_ms: 5_000,
             body_timeout_ms: 30_000,
+            write_timeout_ms: 30_000,
             drain_timeout_ms: 10_000,
         }
     }

@@ -9,6 +9,8 @@ use busker_pipeline::{EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, e
 use busker_service::{BoxFuture, Invoker};
 use busker_services::Directory;
 
+use crate::answer::{is_ours, traceback};
+
 /// Runs the pipeline without a socket.
 #[derive(Debug)]
 pub(crate) struct Caller(pub(crate) Directory);
@@ -28,11 +30,16 @@ async fn answer(directory: Directory, call: ServiceCall) -> Result<CallAnswer, F
     let content_type = content_type.map(|(_, value)| value.clone());
     let mut soap = (transport == Transport::Soap)
         .then(|| SoapVersion::guess(&call.body, content_type.as_deref()));
+    let service = call.service.clone();
     let encoded = match exchange(&directory, call, content_type.as_deref(), &mut soap).await {
         Ok(encoded) => encoded,
         Err(fault) => {
             // A caller of the API who may invoke reads the message; the operator's part goes to the log, once.
-            tracing::error!(%cid, "{fault:?}{}", crate::answer::traceback(&fault));
+            if is_ours(fault.class) {
+                tracing::error!(%cid, %service, "{fault:?}{}", traceback(&fault));
+            } else {
+                tracing::debug!(%cid, %service, "{fault:?}");
+            }
             respond(&fault, cid, ErrorStyle::of(format, transport, soap), false)
         }
     };

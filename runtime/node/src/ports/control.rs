@@ -6,12 +6,12 @@ use busker_model::{ErrorClass, Fault};
 use busker_service::BoxFuture;
 use serde_json::Map;
 
-use crate::boot::Node;
+use crate::ground::Ground;
 use crate::readiness::Readiness;
 
 /// Turns the readiness of the node.
 #[derive(Debug)]
-pub(crate) struct Control(pub(crate) Node);
+pub(crate) struct Control(pub(crate) Ground);
 
 impl Control {
     fn turn(&self, from: Readiness, to: Readiness, words: &str) -> Result<(), Fault> {

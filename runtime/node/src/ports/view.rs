@@ -9,7 +9,7 @@ use busker_service::Engine;
 use busker_services::Entry;
 use serde_json::{Map, Value, json};
 
-use crate::boot::Node;
+use crate::node::Node;
 
 /// Most connections in one answer of statistics.
 const CONNECTIONS_SHOWN: usize = 10_000;
@@ -20,47 +20,50 @@ pub(crate) struct View(pub(crate) Node);
 
 impl NodeView for View {
     fn name(&self) -> String {
-        self.0.config.node.name.clone()
+        self.0.ground.config.node.name.clone()
     }
 
     fn info(&self) -> Value {
         let node = &self.0;
         let python = node.python.status();
-        let uptime_ms = clock::unix_ms() - node.started_ms;
+        let uptime_ms = clock::unix_ms() - node.ground.started_ms;
         json!({
-            "name": node.config.node.name,
-            "cluster": node.config.node.cluster,
+            "name": node.ground.config.node.name,
+            "cluster": node.ground.config.node.cluster,
             "version": env!("CARGO_PKG_VERSION"),
-            "incarnation": &*node.incarnation,
-            "readiness": node.board.get().as_str(),
+            "incarnation": &*node.ground.incarnation,
+            "readiness": node.ground.board.get().as_str(),
             "revision": *node.revision.borrow(),
             "uptime_s": uptime_ms / 1_000,
-            "http_address": node.config.http.listen.to_string(),
-            "http_workers": node.config.http.workers,
-            "admin_address": node.config.admin.listen.to_string(),
-            "odb": if node.config.odb.sqlite_path().is_some() { "sqlite" } else { "postgresql" },
+            "http_address": node.ground.config.http.listen.to_string(),
+            "http_workers": node.ground.config.http.workers,
+            "admin_address": node.ground.config.admin.listen.to_string(),
+            "odb": if node.ground.config.odb.sqlite_path().is_some() { "sqlite" } else { "postgresql" },
             "python": python["host"],
+            "python_pool_size": node.ground.config.python_workers(),
             "python_workers": python["workers"],
             "packages": node.packages.status(),
-            "services": node.directory.all().len(),
-            "channels": node.mount.all().len(),
-            "actors": node.tree.len(),
+            "services": node.ground.directory.all().len(),
+            "channels": node.ground.mount.all().len(),
+            "actors": node.ground.tree.len(),
         })
     }
 
     fn services(&self) -> Vec<ServiceRow> {
-        let services = ActorPath::root(&self.0.config.node.name).child("services");
+        let services = ActorPath::root(&self.0.ground.config.node.name).child("services");
         self.0
+            .ground
             .directory
             .all()
             .iter()
-            .map(|entry| row(entry, &self.0.tree, &services))
+            .map(|entry| row(entry, &self.0.ground.tree, &services))
             .collect()
     }
 
     fn statistics(&self) -> Value {
         let channels: Map<String, Value> = self
             .0
+            .ground
             .mount
             .all()
             .iter()
@@ -69,9 +72,14 @@ impl NodeView for View {
                 (name, json!(route.stats.snapshot()))
             })
             .collect();
-        let family = format!("{}/{}/", self.0.config.node.name, Family::Outgoing.as_str());
+        let family = format!(
+            "{}/{}/",
+            self.0.ground.config.node.name,
+            Family::Outgoing.as_str()
+        );
         let actors = self
             .0
+            .ground
             .tree
             .snapshot(Some(family.trim_end_matches('/')), CONNECTIONS_SHOWN);
         let names = actors
@@ -87,7 +95,7 @@ impl NodeView for View {
                 };
                 Some((
                     child.to_owned(),
-                    json!(self.0.outgoing.stats(name, transport)?),
+                    json!(self.0.ground.outgoing.stats(name, transport)?),
                 ))
             })
             .collect();
@@ -95,12 +103,12 @@ impl NodeView for View {
     }
 
     fn events(&self, limit: usize) -> Vec<Event> {
-        self.0.events.recent(limit)
+        self.0.ground.events.recent(limit)
     }
 
     fn role_holder(&self) -> Option<String> {
         // A single node has nobody to share the role with.
-        Some(self.0.config.node.name.clone())
+        Some(self.0.ground.config.node.name.clone())
     }
 }
 

@@ -16,7 +16,7 @@ const PENDING_FILES: usize = 1_000;
 /// Longest time a whole file waits for others that are being written: they may be meant to come together.
 const TOGETHER_WITHIN: Duration = Duration::from_secs(1);
 /// Wait before a file is tried again that the node could not take.
-const RETRY_AFTER: Duration = Duration::from_secs(10);
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -75,12 +75,8 @@ impl Round<'_> {
 
     fn refuse(&mut self, rejected: Vec<(String, Stamp, Fault)>) {
         for (name, stamp, fault) in rejected {
-            reports::rejected(
-                &self.parts.events,
-                (&name, PICKUP_USER),
-                &fault,
-                Severity::Error,
-            );
+            self.packages
+                .rejected((&name, PICKUP_USER), &fault, Severity::Error);
             self.folder.done(name, stamp);
         }
     }

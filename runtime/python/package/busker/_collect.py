@@ -7,15 +7,18 @@ import contextvars
 import logging
 import threading
 from types import ModuleType
-from typing import Any, Coroutine, Dict, List
+from typing import Any, Coroutine, Dict, List, Optional
 
 from busker import errors
 from busker._context import Ctx
 from busker._host.entry import Answer, Entry
 from busker._host.task import KIND_JSON, KIND_NONE, Task
 from busker._host.values import deep_plain, from_canonical_json, from_json, to_json_bytes
-from busker._schema import is_dataclass_type, origin_of, read_input
+from busker._schema import Convert, is_dataclass_type, origin_of, read_input
 from busker._service import ServiceDef
+
+#: Formats in which every single value is a text.
+TEXT_FORMATS = frozenset(("xml", "form"))
 
 
 class TypedEntry(Entry):
@@ -32,6 +35,7 @@ class TypedEntry(Entry):
         self.isolate = definition.isolate
         self.pool = definition.pool
         self._read = definition.read_input
+        self._read_texts = definition.read_texts
         self._input = definition.input_hint
         self._by_fields = is_dataclass_type(self._input)
 
@@ -52,12 +56,16 @@ class TypedEntry(Entry):
 
     def _data(self, task: Task) -> Any:
         if self._by_fields:
-            return read_input(self._read, from_canonical_json(task.input) if task.input else self._payload(task))
+            data = from_canonical_json(task.input) if task.input else self._payload(task)
+            return read_input(self._reader(task), data)
         if self._input is bytes:
             return task.payload
         if self._input is str:
             return task.payload.decode("utf-8")
-        return read_input(self._read, self._payload(task))
+        return read_input(self._reader(task), self._payload(task))
+
+    def _reader(self, task: Task) -> Optional[Convert]:
+        return self._read_texts if task.data_format in TEXT_FORMATS else self._read
 
     def _payload(self, task: Task) -> Any:
         if task.kind == KIND_NONE:

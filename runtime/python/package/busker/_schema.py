@@ -7,6 +7,7 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import math
 import uuid
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union, get_type_hints
 
@@ -22,6 +23,8 @@ Convert = Callable[[Any], Any]
 #: A fault of one field.
 Violation = Dict[str, str]
 
+#: Hints that are a list on the wire.
+SEQUENCES = (list, tuple, set, frozenset)
 #: Most fields that an error names.
 MAX_VIOLATIONS = 50
 
@@ -64,14 +67,12 @@ _SCALARS: Dict[Any, str] = {
 def field_type(hint: Any) -> str:
     """The SimpleIO type of a hint."""
     inner, _ = optional_of(hint)
-    origin, arguments = origin_of(inner)
+    origin, _ = origin_of(inner)
     if origin in _SCALARS:
         return _SCALARS[origin]
     if isinstance(origin, type) and issubclass(origin, enum.Enum):
         return "text" if all(isinstance(item.value, str) for item in origin) else "as-is"
-    if origin in (list, tuple, set, frozenset) and not (arguments and is_dataclass_type(arguments[0])):
-        return "list"
-    return "opaque"
+    return "list" if origin in SEQUENCES else "opaque"
 
 
 def fields_of(cls: Any) -> List[Dict[str, Any]]:
@@ -94,36 +95,43 @@ def _has_default(field: "dataclasses.Field[Any]") -> bool:
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
 
 
-def converter(hint: Any) -> Optional[Convert]:
-    """How a JSON value becomes a value of the hinted type; None: it is one already, whatever it is."""
+def converter(hint: Any, texts: bool = False) -> Optional[Convert]:
+    """How a JSON value becomes a value of the hinted type; None: it is one already, whatever it is.
+
+    ``texts`` is for what came as XML or as a form, where every single value is a text and a list of one is no list.
+    """
     inner, optional = optional_of(hint)
-    convert = _converter(inner)
+    convert = _converter(inner, texts)
     if convert is None or not optional:
         return convert
     chosen = convert
     return lambda value: None if value is None else chosen(value)
 
 
-def _converter(hint: Any) -> Optional[Convert]:
+def _converter(hint: Any, texts: bool) -> Optional[Convert]:
     origin, arguments = origin_of(hint)
     if is_dataclass_type(hint):
-        return dataclass_reader(hint)
+        return dataclass_reader(hint, texts)
+    if texts and origin in _TEXT_READERS:
+        return _TEXT_READERS[origin]
     if origin in _READERS:
         return _READERS[origin]
     if isinstance(origin, type) and issubclass(origin, enum.Enum):
         return origin
-    if origin in (list, set, frozenset, tuple):
-        return _sequence(origin, arguments)
+    if origin in SEQUENCES:
+        return _sequence(origin, arguments, texts)
     if origin is dict:
-        inside = converter(arguments[1]) if len(arguments) == 2 else None
+        inside = converter(arguments[1], texts) if len(arguments) == 2 else None
         return lambda value: _read_dict(value, inside)
     return None
 
 
-def _sequence(origin: Any, arguments: Tuple[Any, ...]) -> Convert:
-    inside = converter(arguments[0]) if arguments else None
+def _sequence(origin: Any, arguments: Tuple[Any, ...], texts: bool) -> Convert:
+    inside = converter(arguments[0], texts) if arguments else None
 
     def read(value: Any) -> Any:
+        if texts:
+            value = _listed(value)
         if not isinstance(value, list):
             raise TypeError("must be a list")
         if inside is None:
@@ -141,13 +149,22 @@ def _sequence(origin: Any, arguments: Tuple[Any, ...]) -> Convert:
     return read
 
 
+def _listed(value: Any) -> List[Any]:
+    """A list in any of the shapes that XML has for it: ``<item>`` elements inside, the element repeated, or none."""
+    if isinstance(value, dict) and list(value) == ["item"]:
+        value = value["item"]
+    if value == "":
+        return []
+    return value if isinstance(value, list) else [value]
+
+
 def _read_dict(value: Any, inside: Optional[Convert]) -> Any:
     if not isinstance(value, dict):
         raise TypeError("must be an object")
     return value if inside is None else {key: inside(item) for key, item in value.items()}
 
 
-def dataclass_reader(cls: Any) -> Convert:
+def dataclass_reader(cls: Any, texts: bool = False) -> Convert:
     """How a JSON object becomes an instance of a dataclass. The plan is made once, at its first use."""
     plan: List[Tuple[str, Optional[Convert], bool, bool]] = []
     names: List[str] = []
@@ -158,13 +175,15 @@ def dataclass_reader(cls: Any) -> Convert:
         found = []
         for field in fields:
             hint = hints[field.name]
-            found.append((field.name, converter(hint), _has_default(field), optional_of(hint)[1]))
+            found.append((field.name, converter(hint, texts), _has_default(field), optional_of(hint)[1]))
         names[:] = [item[0] for item in found]
         plan[:] = found
 
     def read(value: Any) -> Any:
         if isinstance(value, cls):
             return value
+        if texts and value == "":
+            value = {}  # an element without any inside it
         if not isinstance(value, dict):
             raise TypeError("must be an object")
         if not plan:
@@ -235,6 +254,33 @@ def _decimal(value: Any) -> decimal.Decimal:
         raise ValueError("must be a decimal number") from None
 
 
+def _text_bool(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    # The words of XML Schema; the node takes more of them for fields that it converts itself.
+    if value in ("true", "1"):
+        return True
+    if value in ("false", "0"):
+        return False
+    raise ValueError("must be true or false")
+
+
+def _text_number(kind: Callable[[Any], Any], strict: Convert, word: str) -> Convert:
+    def read(value: Any) -> Any:
+        if not isinstance(value, str):
+            return strict(value)
+        try:
+            number = kind(value)
+        except ValueError:
+            number = None
+        # Python also reads 1_000, nan and inf, which no other side of the wire does.
+        if number is None or "_" in value or not math.isfinite(number):
+            raise ValueError(f"must be {word}")
+        return number
+
+    return read
+
+
 def _datetime(value: Any) -> datetime.datetime:
     text = str(value)
     # Before 3.11 the parser does not know the Z that everybody writes.
@@ -252,4 +298,9 @@ _READERS: Dict[Any, Convert] = {
     datetime.time: lambda value: datetime.time.fromisoformat(str(value)),
     uuid.UUID: lambda value: uuid.UUID(str(value)),
     bytes: lambda value: base64.b64decode(str(value), validate=True),
+}
+_TEXT_READERS: Dict[Any, Convert] = {
+    int: _text_number(int, _READERS[int], "a whole number"),
+    float: _text_number(float, _float, "a number"),
+    bool: _text_bool,
 }

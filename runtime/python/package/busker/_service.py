@@ -72,6 +72,11 @@ class ServiceDef(Generic[I, O]):
         return converter(self.input_hint) if self.takes_data else None
 
     @property
+    def read_texts(self) -> Optional[Convert]:
+        """The same for input that came as XML or as a form."""
+        return converter(self.input_hint, texts=True) if self.takes_data else None
+
+    @property
     def read_output(self) -> Optional[Convert]:
         """How the output of a remote run is read from JSON."""
         return converter(self.output_hint)

@@ -42,7 +42,7 @@ class Typed:
         self.assertEqual((sio["bare"], sio["output_repeated"]), (True, False))
         fields = {field["name"]: (field["required"], field["ty"]) for field in sio["input"]}
         self.assertEqual(fields, {
-            "side": (True, "text"), "price": (True, "decimal"), "when": (True, "text"), "lines": (True, "opaque"),
+            "side": (True, "text"), "price": (True, "decimal"), "when": (True, "text"), "lines": (True, "list"),
             "note": (False, "text"), "tags": (False, "list"), "parent": (False, "opaque"),
         })  # fmt: skip
         self.assertTrue(node.services[node.index("typed.split")]["sio"]["output_repeated"])

@@ -222,10 +222,10 @@ class Elsewhere(WorkerCase):
 
     def test_what_is_missing_says_so_by_name(self) -> None:
         found = self.node("face.py").json("face.missing")
-        self.assertEqual(found["amqp"], "outgoing.amqp: the AMQP connector is not part of this node yet")
+        self.assertEqual(found["amqp"], "outgoing.amqp is not configured: the AMQP connector is not part of this node yet")
         self.assertEqual(len(found), 10)
         for name, text in found.items():
-            self.assertIn("not part of this node yet", text, name)
+            self.assertRegex(text, " is not configured: .* not part of this node yet$", name)
 
     def test_keys_are_commands(self) -> None:
         asked = []

@@ -178,6 +178,10 @@ async fn a_request_that_cannot_have_reached_the_worker_may_go_to_another() {
     let outcome = send(&connection, scope(Bytes::from_static(b"{}"), LONG)).await;
     assert!(matches!(outcome, Outcome::NotWritten), "{outcome:?}");
     assert_eq!(connection.in_flight(), 0);
+    assert!(
+        connection.try_reserve().is_none(),
+        "it must wait for another worker"
+    );
 }
 
 #[tokio::test]

@@ -97,7 +97,12 @@ impl Connection {
                 drop(turn);
                 self.queue_request(id, frame)
             }
-            Err(_) => false,
+            Err(_) => {
+                // The worker is gone, which its reader will notice in a moment: until then it must not get the same
+                // request again and again.
+                self.shut();
+                false
+            }
         }
     }
 
@@ -143,7 +148,7 @@ impl Connection {
             };
             if let Err(error) = written {
                 tracing::debug!(worker = %self.name, "writing to the worker ended: {error}");
-                return;
+                return self.shut();
             }
         }
     }

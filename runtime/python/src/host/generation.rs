@@ -197,6 +197,7 @@ impl Generation {
                     "pool": part.plan.pool,
                     "generation": self.number,
                     "name": part.plan.worker_name(seat),
+                    "pid": worker.pid.get(),
                     "scheduler": scheduler,
                     "in_flight": worker.in_flight(),
                     "rss_bytes": worker.rss_bytes(),

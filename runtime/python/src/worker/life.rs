@@ -133,6 +133,7 @@ async fn serve(args: &WorkerArgs, wire: Wire, process: &Process, deployed: Deplo
     let config = &plan.zygote.config;
     let path = args.seat.path().to_string();
     let (connection, ends) = Connection::new(path, wire.stream, config.window, plan.crew.freed());
+    connection.pid.get_or_init(|| process.pid());
     let _tasks = [
         Pump::spawn("python writer", Arc::clone(&connection).write_queued(ends)),
         Pump::spawn(

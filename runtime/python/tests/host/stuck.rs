@@ -137,7 +137,6 @@ async fn hang(node: &Node) {
     );
     let after = node.call_until_answered("test.pid", DEADLINE).await;
     let took = clock::now() - started;
-    println!("answered by the next worker after {took:?}");
     assert_ne!(text(&after), before);
     assert!(took < Duration::from_secs(6), "{took:?}");
 }

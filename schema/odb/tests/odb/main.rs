@@ -9,6 +9,7 @@
 
 mod changes;
 mod fixture;
+mod jobs;
 mod migrations;
 mod objects;
 mod packages;

@@ -20,7 +20,8 @@ async fn four_at_once(config: OdbConfig) {
     let applied = join_all(nodes.iter().map(Odb::migrate)).await;
     let mut applied: Vec<usize> = applied.into_iter().map(Result::unwrap).collect();
     applied.sort_unstable();
-    assert_eq!(applied, [0, 0, 0, 1]);
+    assert_eq!(applied[..3], [0, 0, 0], "one of them applies all");
+    assert!(applied[3] > 0);
     let mut ids = Vec::new();
     for node in &nodes {
         ids.push(node.cluster().get().await.unwrap().id);

@@ -33,17 +33,23 @@ def rebuild(found: ErrorObject, depth: int = 0) -> BaseException:
     remote_type = str(found.get("type") or "")
     frames = found.get("frames") or []
     class_ = str(found.get("class"))
-    make = EXCEPTION_TYPES.get(remote_type.rsplit(".", 1)[-1])
+    # Our own are told apart by their class; Zato has others of the same names.
+    ours = remote_type.startswith("busker.errors.")
+    make = None if ours else EXCEPTION_TYPES.get(remote_type.rsplit(".", 1)[-1])
     if make is not None:
         error = make(message, class_)
     else:
         cls = errors.CLASSES.get(class_, errors.ServiceError)
-        error = cls(f"{remote_type}: {message}" if frames and cls is errors.ServiceError and remote_type else message)
+        named = frames and remote_type and not ours and cls is errors.ServiceError
+        error = cls(f"{remote_type}: {message}" if named else message)
     extra: Any = error
     extra.message = message
     extra.remote_type = remote_type
     extra.service = found.get("service") or ""
     extra.retry = bool(found.get("retry"))
+    if isinstance(found.get("status"), int):
+        extra.status = found["status"]
+        extra.busker_http = True  # see errors.status_of
     extra.violations = found.get("violations") or []
     cause = found.get("cause")
     if isinstance(cause, dict) and depth < MAX_CAUSES:

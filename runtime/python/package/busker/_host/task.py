@@ -144,6 +144,8 @@ class Task:
         if self.cancelled is not None:
             raise_cancelled(self)
         meta["parent"] = self.rid
+        if len(self.stack) > 1:  # the node counts the depth of invocations, and does not see those made here
+            meta["below"] = min(len(self.stack) - 1, MAX_DEPTH)
         type_, answer, data = self.port.call(self, meta, body)
         if type_ == CALLERR:
             raise remote.rebuild(answer or {})

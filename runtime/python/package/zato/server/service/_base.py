@@ -267,7 +267,7 @@ class Service:
 
     def lock(self, name: Optional[str] = None, *args: Any, **kwargs: Any) -> Any:
         """A lock of the whole cluster."""
-        raise NotConfigured("lock: cluster-wide locks are not part of this node yet")
+        raise NotConfigured("lock is not configured: a lock of the whole cluster is not part of this node yet")
 
     server = Missing("server", "Zato's server object")
     worker_store = Missing("worker_store", "Zato's worker store")
@@ -277,7 +277,7 @@ class Service:
     email = Missing("email", "the e-mail connector")
     search = Missing("search", "the search connector")
     pubsub = Missing("pubsub", "publish/subscribe")
-    patterns = Missing("patterns", "invocation patterns")
+    patterns = Missing("patterns", "fan-out and parallel invocation")
 
     # What the host does with it.
 

@@ -70,4 +70,4 @@ class KVDB:
         self, system1: str, key1: str, value1: str, system2: str, key2: str, default: str = ""
     ) -> Any:
         """Looks a value up in the data dictionaries."""
-        raise NotConfigured("kvdb.translate: data dictionaries are not part of this node yet")
+        raise NotConfigured("kvdb.translate is not configured: data dictionaries are not part of this node yet")

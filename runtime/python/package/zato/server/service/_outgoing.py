@@ -210,7 +210,7 @@ class Missing:
     """A family of connections that this node has no connector for: any use of it says so."""
 
     def __init__(self, attribute: str, what: str) -> None:
-        object.__setattr__(self, "_text", f"{attribute}: {what} is not part of this node yet")
+        object.__setattr__(self, "_text", f"{attribute} is not configured: {what} is not part of this node yet")
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotConfigured(object.__getattribute__(self, "_text"))
@@ -250,4 +250,4 @@ class Outgoing:
         what = _MISSING.get(name)
         if what is None:
             raise AttributeError(f"outgoing has no {name!r}")
-        raise NotConfigured(f"outgoing.{name}: {what} is not part of this node yet")
+        raise NotConfigured(f"outgoing.{name} is not configured: {what} is not part of this node yet")

@@ -1,0 +1,104 @@
+//! zeep, a SOAP client that checks answers against the WSDL.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::market;
+
+/// Interpreter of a virtual environment with zeep, made once and kept under the target folder.
+fn interpreter() -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_bare_actix"))
+        .parent()
+        .unwrap();
+    let venv = target.parent().unwrap().join("venv-zeep");
+    let python = venv.join("bin/python3");
+    let works = || {
+        let check = Command::new(&python).args(["-c", "import zeep"]).output();
+        check.is_ok_and(|output| output.status.success())
+    };
+    // Two tests may come here at once; the lock ends with the process that holds it.
+    let lock = std::fs::File::create(target.parent().unwrap().join("venv-zeep.lock")).unwrap();
+    lock.lock().unwrap();
+    if !works() {
+        let made = Command::new("/usr/bin/python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv)
+            .output();
+        succeeded(&made.unwrap());
+        let pip = Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "zeep"])
+            .output();
+        succeeded(&pip.unwrap());
+    }
+    python
+}
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// Runs the client against a channel with Basic Auth.
+async fn calls(port: &str) -> Value {
+    let environment = market().await;
+    environment
+        .add_basic_auth("market", "trader", "s3cret")
+        .await;
+    let settings = json!({
+        "url_path": "/market", "service": "market.quote", "transport": "soap", "security": "market",
+        "soap_action": "urn:market:quote"
+    });
+    environment.add_channel("market", settings).await;
+    let folder = tempfile::tempdir().unwrap();
+    let wsdl = folder.path().join("market.wsdl");
+    let address = environment.channel("/market");
+    let text = include_str!("market.wsdl").replace("ADDRESS", &address);
+    std::fs::write(&wsdl, text).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/zeep_client.py");
+    let arguments = [port, "trader", "s3cret"].map(str::to_owned);
+    let python = interpreter();
+    let run = move || {
+        let mut command = Command::new(python);
+        command.arg(script).arg(wsdl).args(arguments).output()
+    };
+    let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    serde_json::from_str(&succeeded(&output)).unwrap()
+}
+
+async fn check(port: &str, client: &str, server: &str, details: bool) {
+    let found = calls(port).await;
+    let item = json!({"symbol": "GOOG & Söhne", "total": 42, "is_open": true, "note": "none"});
+    let answer = &found["answer"];
+    assert_eq!(answer["item"], item, "{found}");
+    assert_eq!(answer["zato_env"]["result"], "ZATO_OK", "{found}");
+    assert!(answer["zato_env"]["cid"].as_str().unwrap().starts_with('K'));
+    assert_eq!(found["note"], "<b>", "{found}");
+
+    let (bad, crash) = (&found["bad"], &found["crash"]);
+    assert_eq!(
+        (&bad["code"], &bad["message"]),
+        (&json!(client), &json!("there is no symbol NOPE"))
+    );
+    assert_eq!(crash["code"], server, "{found}");
+    assert!(!crash.to_string().contains("a secret of ours"), "{found}");
+    if details {
+        assert_eq!(bad["detail"]["class"], "invalid", "{found}");
+        assert!(
+            crash["detail"]["cid"].as_str().unwrap().starts_with('K'),
+            "{found}"
+        );
+    }
+    assert!(!found["wrong"].is_null(), "{found}");
+}
+
+#[tokio::test]
+async fn zeep_calls_a_soap_11_channel_and_understands_answers_and_faults() {
+    check("soap11", "soap:Client", "soap:Server", true).await;
+}
+
+#[tokio::test]
+async fn zeep_calls_a_soap_12_channel_and_understands_answers_and_faults() {
+    check("soap12", "soap:Sender", "soap:Receiver", true).await;
+}

@@ -1,0 +1,18 @@
+//! Operating a node: what the command line shows and changes, traffic taken off and put back, objects switched off, TLS,
+//! roles, metrics, the API's own description, and secrets that stay secret.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails"
+)]
+
+mod api;
+mod commands;
+mod info;
+mod secrets;
+mod tls;
+mod traffic;

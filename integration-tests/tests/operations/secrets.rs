@@ -1,0 +1,167 @@
+//! Secrets never come back out: not from the log at its chattiest, the API, the command line, or the files of the node.
+
+use std::path::Path;
+
+use busker_integration_tests::{Environment, Peer, PeerAnswer};
+use serde_json::json;
+
+const DEFINITION: &str = "s3cret-of-the-definition";
+const CHANGED: &str = "an0ther-s3cret-of-it";
+const USER: &str = "s3cret-of-the-user";
+const WRONG: &str = "s3cret-that-is-wrong";
+
+/// Everything in the folder that is a file of the node, but the token of the command line.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.is_file() && !path.ends_with("cli.token") {
+            found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn secrets_stay_where_they_are() {
+    use base64::Engine;
+    let environment = Environment::start_with("[telemetry]\nlog_level = \"trace\"").await;
+    let peer = Peer::start(|_| PeerAnswer::ok("text/plain", "{}"));
+    environment.add_basic_auth("crm", "crm", DEFINITION).await;
+    let settings = json!({"url_path": "/echo", "service": "echo", "security": "crm"});
+    environment.add_channel("echo", settings).await;
+    environment
+        .add_outgoing(
+            "out",
+            json!({"address": peer.address, "url_path": "/", "security": "crm"}),
+        )
+        .await;
+    environment
+        .ok("busker.outgoing.http.ping", json!({"name": "out"}))
+        .await;
+    for password in [DEFINITION, WRONG] {
+        let request = environment
+            .http
+            .post(environment.channel("/echo"))
+            .body("{}");
+        environment
+            .send(request.basic_auth("crm", Some(password)))
+            .await;
+    }
+    let user = json!({"name": "ann", "password": USER, "role": "admin"});
+    environment.ok("busker.user.create", user).await;
+    let change = json!({"name": "crm", "password1": CHANGED, "password2": CHANGED});
+    environment
+        .ok("busker.security.basic-auth.change-password", change)
+        .await;
+    let unlike = json!({"name": "crm", "password1": WRONG, "password2": CHANGED});
+    let refused = environment
+        .call("busker.security.basic-auth.change-password", unlike)
+        .await
+        .unwrap_err();
+    let minted = environment
+        .ok(
+            "busker.token.create",
+            json!({"name": "t", "role": "viewer"}),
+        )
+        .await;
+    let token = minted["token"].as_str().unwrap().to_owned();
+    for password in [USER, WRONG] {
+        let url = environment.api("/api/v1/services/busker.service.list");
+        let request = environment.http.post(url).basic_auth("ann", Some(password));
+        environment.send(request.body("{}")).await;
+    }
+    // An input that is refused is the easiest one to repeat in a message.
+    let odd = json!({"name": "x", "settings": {"username": "a:b", "password": WRONG, "colour": DEFINITION}});
+    let odd = environment
+        .call("busker.security.basic-auth.create", odd)
+        .await
+        .unwrap_err();
+    let number = json!({"name": "x", "password": {"deep": USER}, "role": "king"});
+    let number = environment
+        .call("busker.user.create", number)
+        .await
+        .unwrap_err();
+
+    let mut told = vec![
+        (
+            "the refusals".to_owned(),
+            format!("{refused:?}{odd:?}{number:?}").into_bytes(),
+        ),
+        (
+            "info".to_owned(),
+            environment
+                .must(&["info"], &["--format", "json"])
+                .into_bytes(),
+        ),
+        (
+            "events".to_owned(),
+            environment
+                .must(&["events"], &["--limit", "1000", "--format", "json"])
+                .into_bytes(),
+        ),
+        (
+            "tree".to_owned(),
+            environment
+                .must(&["tree"], &["--format", "json"])
+                .into_bytes(),
+        ),
+    ];
+    for (service, input) in [
+        ("busker.security.basic-auth.list", json!({})),
+        ("busker.security.basic-auth.get", json!({"name": "crm"})),
+        ("busker.outgoing.http.list", json!({})),
+        ("busker.channel.http.list", json!({})),
+        ("busker.user.list", json!({})),
+        ("busker.token.list", json!({})),
+        ("busker.audit.list", json!({"limit": 500})),
+        ("busker.node.get-info", json!({})),
+        ("busker.statistics.get", json!({})),
+        ("busker.event.list", json!({"limit": 1000})),
+    ] {
+        told.push((
+            service.to_owned(),
+            environment
+                .ok(service, input)
+                .await
+                .to_string()
+                .into_bytes(),
+        ));
+    }
+    environment.must(&["stop"], &[]);
+    told.extend(files(&environment.dir));
+    let names: Vec<&String> = told.iter().map(|(name, _)| name).collect();
+    assert!(
+        names.iter().any(|name| name.ends_with("odb.db")),
+        "{names:?}"
+    );
+    assert!(
+        environment.log().contains("TRACE"),
+        "the log says all it can"
+    );
+    let secrets = [
+        DEFINITION,
+        CHANGED,
+        USER,
+        WRONG,
+        &token,
+        environment.token(),
+    ];
+    let encoded =
+        |secret: &&str| base64::engine::general_purpose::STANDARD.encode(format!("crm:{secret}"));
+    let secrets = secrets
+        .iter()
+        .map(|secret| (*secret).to_owned())
+        .chain(secrets.iter().map(encoded));
+    for secret in secrets {
+        for (name, bytes) in &told {
+            // What the caller put where it is no secret may be named: it is a field of an unknown name.
+            let found = bytes
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes());
+            assert!(!found, "{secret} is in {name}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+# Writes down what it was asked, one line of JSON per run.
+import json
+import os
+import time
+
+from zato.server.service import Service
+
+
+class Note(Service):
+    """Notes its raw request, cid and channel in the file named by the environment of the test."""
+
+    name = 'jobs.note'
+
+    def handle(self):
+        line = {'raw': self.request.raw_request, 'cid': self.cid, 'channel': str(self.channel), 'at': time.time()}
+        with open(PATH, 'a') as notes:
+            notes.write(json.dumps(line) + '\n')
+            notes.flush()
+            os.fsync(notes.fileno())
+
+
+class Slow(Service):
+    """Takes a while, or fails."""
+
+    name = 'jobs.slow'
+
+    def handle(self):
+        time.sleep(1.2)
+        if self.request.raw_request == 'fail':
+            raise ValueError('as asked')
+
+
+PATH = '@PATH@'
