@@ -1,6 +1,10 @@
 //! Jobs on one node: each kind runs a Python service with its payload as it is, and every fire says what became of it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;

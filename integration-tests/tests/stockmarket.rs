@@ -1,6 +1,10 @@
 //! The service of the article, byte for byte as it was published, deployed by copying it and called in every way.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails"
+)]
 
 use std::time::{Duration, Instant};
 

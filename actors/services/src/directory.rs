@@ -106,8 +106,10 @@ impl Directory {
 
     /// Takes a service out, if `entry` is still the one published.
     pub fn withdraw(&self, name: &str, entry: &Arc<Entry>) {
-        let ours = |_: &Box<str>, current: &Arc<Entry>| Arc::ptr_eq(current, entry);
-        if self.entries.remove_if(name, ours).is_some() {
+        let taken = self
+            .entries
+            .remove_if(name, |_, current| Arc::ptr_eq(current, entry));
+        if taken.is_some() {
             self.names.send_modify(|count| *count += 1);
         }
     }

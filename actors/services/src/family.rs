@@ -1,5 +1,10 @@
 //! The family of services: code comes from several sources, settings from the ODB, and each pair is one gate.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "a change awaits its children, and the next one waits for it; no request ever does"
+)]
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -196,6 +196,7 @@ async fn claim_wanted(running: &Running, wants: Vec<Want>) -> Result<Vec<Claimed
     claimed.unwrap_or_else(|_| Err(BusError::unavailable("a claim took too long")))
 }
 
+#[expect(clippy::infinite_loop, reason = "its pump ends it, with its actor")]
 async fn renew(running: Arc<Running>) {
     let every = running.parts.limits.lease / RENEWALS;
     loop {

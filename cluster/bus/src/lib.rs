@@ -14,7 +14,7 @@ pub mod intake;
 pub mod keeper;
 pub mod limits;
 mod redis;
-mod retry;
+pub mod retry;
 mod sqlite;
 mod store;
 #[cfg(feature = "testing")]
@@ -24,6 +24,6 @@ pub use bus::MessageBus;
 pub use error::{BusError, Result};
 pub use intake::Worker;
 pub use redis::{RedisConfig, RedisStore};
-pub use retry::{Verdict, backoff, verdict};
-pub use sqlite::{SqliteConfig, SqliteStore};
+
+pub use sqlite::{Clock, SqliteConfig, SqliteStore};
 pub use store::{Claimed, DeadFilter, DeadPage, End, Lease, Store, Want};

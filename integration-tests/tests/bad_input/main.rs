@@ -132,14 +132,13 @@ async fn every_wrong_type_is_named_at_once_in_every_format() {
     );
 }
 
-#[tokio::test]
-async fn what_is_odd_but_clear_is_read() {
-    let environment = node().await;
+/// Requests that say the same text `é` in unusual ways.
+fn odd_but_clear() -> Vec<(&'static str, Vec<u8>)> {
     let latin1 =
         bodies::latin1("<?xml version=\"1.0\" encoding=\"iso-8859-1\"?><r><text>é</text></r>");
     let mark = b"\xef\xbb\xbf";
     let told = "Content-Type: text/xml; charset=iso-8859-1";
-    let sent = [
+    vec![
         (
             "mark before JSON",
             post("/json", [mark, "{\"text\":\"é\"}".as_bytes()].concat()),
@@ -189,17 +188,19 @@ async fn what_is_odd_but_clear_is_read() {
         ("chunks", chunked("/form", "text=%C3%A9")),
         (
             "extension of a chunk",
-            chunked("/form", "text=%C3%A9")
-                .iter()
-                .copied()
-                .collect::<Vec<u8>>(),
+            chunked("/form", "text=%C3%A9").to_vec(),
         ),
         (
             "whole URL",
             request("POST http://other.example/json", &[], r#"{"text":"é"}"#),
         ),
-    ];
-    for (what, request) in sent {
+    ]
+}
+
+#[tokio::test]
+async fn what_is_odd_but_clear_is_read() {
+    let environment = node().await;
+    for (what, request) in odd_but_clear() {
         let answer = ask(&environment, &request).await;
         assert_eq!(answer.status, 200, "{what}: {answer:?}");
         let read = answer.body.contains("\"text\":\"é\"") || answer.body.contains("<text>é</text>");

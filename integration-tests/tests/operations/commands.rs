@@ -111,10 +111,7 @@ async fn events_are_followed_as_they_happen() {
     .await;
 }
 
-#[tokio::test]
-async fn objects_are_made_changed_shown_and_removed_by_command() {
-    let environment = Environment::start().await;
-    let peer = Peer::start(|_| PeerAnswer::ok("text/plain", "pong"));
+fn a_password_comes_from_a_file(environment: &Environment) {
     let secret = environment.dir.join("secret");
     std::fs::write(&secret, "s3cret-of-crm\n").unwrap();
     let password = format!("password=@{}", secret.display());
@@ -145,7 +142,9 @@ async fn objects_are_made_changed_shown_and_removed_by_command() {
     let again = environment.run(&["security"], &security);
     assert_eq!(again.code, 7, "{again:?}");
     assert!(again.stderr.contains("crm"), "{again:?}");
+}
 
+async fn a_channel_is_made_and_changed(environment: &Environment) {
     let channel = [
         "create",
         "--name",
@@ -203,7 +202,9 @@ async fn objects_are_made_changed_shown_and_removed_by_command() {
     );
     let gone = environment.run(&["channel"], &["get", "--name", "crm"]);
     assert_eq!(gone.code, 6, "{gone:?}");
+}
 
+async fn a_connection_is_made_and_pinged(environment: &Environment, peer: &Peer) {
     let address = format!("address={}", peer.address);
     let outgoing = [
         "create",
@@ -238,7 +239,9 @@ async fn objects_are_made_changed_shown_and_removed_by_command() {
         (ping["ok"] == false && ping["class"] == "unavailable").then_some(())
     })
     .await;
+}
 
+fn what_is_in_use_or_wrong_is_refused(environment: &Environment) {
     let used = environment.run(&["security"], &["delete", "--name", "crm"]);
     assert_eq!(used.code, 7, "{used:?}");
     assert!(used.stderr.contains("out"), "{used:?}");
@@ -258,6 +261,16 @@ async fn objects_are_made_changed_shown_and_removed_by_command() {
     );
     assert_eq!(wrong.code, 3, "{wrong:?}");
     assert!(wrong.stderr.contains("colour"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn objects_are_made_changed_shown_and_removed_by_command() {
+    let environment = Environment::start().await;
+    let peer = Peer::start(|_| PeerAnswer::ok("text/plain", "pong"));
+    a_password_comes_from_a_file(&environment);
+    a_channel_is_made_and_changed(&environment).await;
+    a_connection_is_made_and_pinged(&environment, &peer).await;
+    what_is_in_use_or_wrong_is_refused(&environment);
     for (family, name) in [
         ("outgoing", "out"),
         ("channel", "crm2"),

@@ -53,16 +53,8 @@ fn cell<'a>(rows: &'a [(String, String)], key: &str) -> &'a str {
     value
 }
 
-#[tokio::test]
-async fn info_shows_the_articles_table_and_the_sizes_of_the_pools() {
-    let environment = Environment::create();
-    let port = environment.channel_port();
-    environment.configure(&format!(
-        "[http]\nlisten = \"127.0.0.1:{port}\"\nworkers = 2\n[python]\nworkers = 3"
-    ));
-    environment.must(&["start"], &[]);
-    let node = environment.node();
-    let node = node.to_str().unwrap();
+/// The table for people, which must have each row once.
+fn the_table_is_whole(node: &str, port: u16) -> Vec<(String, String)> {
     let table = busker(&["info", node]);
     assert_eq!(table.code, 0, "{table:?}");
     assert!(
@@ -95,7 +87,11 @@ async fn info_shows_the_articles_table_and_the_sizes_of_the_pools() {
         )),
         "{rows:?}"
     );
+    rows
+}
 
+/// JSON and YAML say the same.
+fn programs_read_the_same(environment: &Environment, node: &str, rows: &[(String, String)]) {
     let json: Value =
         serde_json::from_str(&busker(&["info", node, "--format", "json"]).stdout).unwrap();
     let yaml = busker(&["info", node, "--format", "yaml"]).stdout;
@@ -108,7 +104,7 @@ async fn info_shows_the_articles_table_and_the_sizes_of_the_pools() {
         assert!(yaml.contains(&format!("  {key}:")), "{key} in {yaml}");
     }
     let pid = environment.pid().unwrap();
-    assert_eq!(cell(&rows, "master_proc_pid"), pid.to_string());
+    assert_eq!(cell(rows, "master_proc_pid"), pid.to_string());
     assert_eq!(
         (&shown["master_proc_pid"], &shown["pid"], &shown["state"]),
         (&pid.into(), &pid.into(), &"running".into())
@@ -118,6 +114,20 @@ async fn info_shows_the_articles_table_and_the_sizes_of_the_pools() {
         (&2.into(), &3.into())
     );
     assert_eq!(shown["component_details"]["component"], "NODE");
+}
+
+#[tokio::test]
+async fn info_shows_the_articles_table_and_the_sizes_of_the_pools() {
+    let environment = Environment::create();
+    let port = environment.channel_port();
+    environment.configure(&format!(
+        "[http]\nlisten = \"127.0.0.1:{port}\"\nworkers = 2\n[python]\nworkers = 3"
+    ));
+    environment.must(&["start"], &[]);
+    let node = environment.node();
+    let node = node.to_str().unwrap();
+    let rows = the_table_is_whole(node, port);
+    programs_read_the_same(&environment, node, &rows);
 
     environment.must(&["stop"], &[]);
     let rows = self::rows(&busker(&["info", node]).stdout);

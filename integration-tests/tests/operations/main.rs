@@ -3,9 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
-    clippy::string_slice,
     clippy::disallowed_methods,
     reason = "a test that cannot go on fails"
 )]

@@ -24,10 +24,8 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-#[tokio::test]
-async fn secrets_stay_where_they_are() {
-    use base64::Engine;
-    let environment = Environment::start_with("[telemetry]\nlog_level = \"trace\"").await;
+/// Secrets go in and out of channels and connections.
+async fn secrets_are_used(environment: &Environment) {
     let peer = Peer::start(|_| PeerAnswer::ok("text/plain", "{}"));
     environment.add_basic_auth("crm", "crm", DEFINITION).await;
     let settings = json!({"url_path": "/echo", "service": "echo", "security": "crm"});
@@ -50,6 +48,10 @@ async fn secrets_stay_where_they_are() {
             .send(request.basic_auth("crm", Some(password)))
             .await;
     }
+}
+
+/// Secrets go into the API, rightly and wrongly; answers a token that was minted, and what was refused.
+async fn secrets_are_given(environment: &Environment) -> (String, String) {
     let user = json!({"name": "ann", "password": USER, "role": "admin"});
     environment.ok("busker.user.create", user).await;
     let change = json!({"name": "crm", "password1": CHANGED, "password2": CHANGED});
@@ -84,12 +86,13 @@ async fn secrets_stay_where_they_are() {
         .call("busker.user.create", number)
         .await
         .unwrap_err();
+    (token, format!("{refused:?}{odd:?}{number:?}"))
+}
 
+/// All that the node tells while it runs.
+async fn all_that_is_told(environment: &Environment, refusals: String) -> Vec<(String, Vec<u8>)> {
     let mut told = vec![
-        (
-            "the refusals".to_owned(),
-            format!("{refused:?}{odd:?}{number:?}").into_bytes(),
-        ),
+        ("the refusals".to_owned(), refusals.into_bytes()),
         (
             "info".to_owned(),
             environment
@@ -130,6 +133,16 @@ async fn secrets_stay_where_they_are() {
                 .into_bytes(),
         ));
     }
+    told
+}
+
+#[tokio::test]
+async fn secrets_stay_where_they_are() {
+    use base64::Engine;
+    let environment = Environment::start_with("[telemetry]\nlog_level = \"trace\"").await;
+    secrets_are_used(&environment).await;
+    let (token, refusals) = secrets_are_given(&environment).await;
+    let mut told = all_that_is_told(&environment, refusals).await;
     environment.must(&["stop"], &[]);
     told.extend(files(&environment.dir));
     let names: Vec<&String> = told.iter().map(|(name, _)| name).collect();

@@ -5,8 +5,8 @@ use std::time::Duration;
 use busker_integration_tests::{Answer, Environment, Wire, until};
 use serde_json::json;
 
-#[tokio::test]
-async fn both_listeners_speak_tls_with_the_certificates_of_the_environment() {
+/// Both listeners get the node's certificate; the command line finds its way.
+fn secured() -> Environment {
     let environment = Environment::create();
     let file = environment.node().join("busker.toml");
     let text = std::fs::read_to_string(&file).unwrap();
@@ -34,7 +34,12 @@ async fn both_listeners_speak_tls_with_the_certificates_of_the_environment() {
         "service=echo",
     ];
     environment.must(&["channel"], &set);
+    environment
+}
 
+#[tokio::test]
+async fn both_listeners_speak_tls_with_the_certificates_of_the_environment() {
+    let environment = secured();
     let authority = std::fs::read(environment.dir.join("ca/ca.pem")).unwrap();
     let authority = reqwest::Certificate::from_pem(&authority).unwrap();
     let client = reqwest::Client::builder()

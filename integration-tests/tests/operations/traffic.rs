@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use busker_integration_tests::{Answer, Environment, until};
-use serde_json::{Value, json};
+use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(20);
 const GREETER: &str = "
@@ -242,7 +242,7 @@ async fn a_channel_waits_for_its_service_and_heals_by_itself() {
         "\"greeter\" is not deployed",
     );
     until("the channel to miss its service", SOON, || async {
-        (actor().await["note"] == Value::from("missing-service")).then_some(())
+        (actor().await["note"] == "missing-service").then_some(())
     })
     .await;
 }

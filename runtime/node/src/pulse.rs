@@ -80,6 +80,7 @@ impl Actor for PulseActor {
     }
 }
 
+#[expect(clippy::infinite_loop, reason = "its pump ends it, with its actor")]
 async fn beat(node: Node) {
     let (mut revision, mut board) = (node.revision.clone(), node.ground.board.subscribe());
     loop {

@@ -112,6 +112,7 @@ impl Actor for ReconcileActor {
     }
 }
 
+#[expect(clippy::infinite_loop, reason = "its pump ends it, with its actor")]
 async fn run(args: ReconcileArgs) {
     let mut hints = args.parts.odb.subscribe();
     let mut services = args.parts.directory.subscribe();

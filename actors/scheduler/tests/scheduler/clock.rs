@@ -8,7 +8,8 @@ use busker_model::Fault;
 use busker_model::job::{FireOrigin, Verdict};
 use serde_json::json;
 
-use crate::bench::{Bench, Memory, MemoryStore, TestWall, pass, utc};
+use crate::bench::{Bench, TestWall, pass, utc};
+use crate::memory::{Memory, MemoryStore};
 
 const MINUTE: i64 = 60_000;
 const HOURS: fn(u64) -> Duration = |hours| Duration::from_secs(hours * 3_600);

@@ -8,5 +8,6 @@
 mod bench;
 mod clock;
 mod lateness;
+mod memory;
 mod overlap;
 mod restart;

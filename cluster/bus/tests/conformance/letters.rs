@@ -113,7 +113,7 @@ pub(crate) async fn lists_are_filtered_and_paged(on: &Fixture) {
     assert_eq!((page.total, found), (3, vec![cids[0]]));
 }
 
-pub(crate) async fn old_letters_and_results_are_swept(on: &Fixture) {
+pub(crate) async fn what_is_not_old_is_not_swept(on: &Fixture) {
     // Nothing is old yet, so nothing goes.
     let cid = die(on, SERVICE).await;
     assert_eq!(on.store.sweep().await.unwrap(), 0);

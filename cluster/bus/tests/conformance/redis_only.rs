@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use busker_bus::testing::RedisServer;
-use busker_bus::{BusError, RedisStore, Store, Want};
+use busker_bus::{BusError, End, RedisStore, Store, Want};
 use busker_model::{Delivery, Secret};
 
-use crate::fixture::{envelope, name, redis_config};
+use crate::fixture::{envelope, failure, name, redis_config};
 
 fn want() -> Vec<Want> {
     vec![Want {
@@ -50,7 +50,7 @@ async fn a_server_that_comes_back_empty_is_a_stated_loss_and_work_goes_on() {
         (losses[0].accepted_before, losses[0].pending_before),
         (3, Some(3))
     );
-    let late = store.settle(held.lease, busker_bus::End::Expired).await;
+    let late = store.settle(held.lease, End::Expired).await;
     assert!(matches!(late, Err(BusError::NotHeld(_))), "{late:?}");
     assert_eq!(store.claim(want()).await.unwrap()[0].lease.cid, sent.cid);
 }
@@ -71,6 +71,30 @@ async fn entries_of_a_dead_node_go_to_another() {
     tokio::time::sleep(crate::fixture::LEASE + Duration::from_millis(50)).await;
     assert_eq!(alive.reclaim().await.unwrap(), 1);
     assert_eq!(alive.claim(want()).await.unwrap()[0].lease.attempt, 2);
+}
+
+#[tokio::test]
+async fn dead_letters_go_when_they_are_old() {
+    let server = RedisServer::start().await.unwrap();
+    let mut config = redis_config(&server);
+    config.limits.dead_retention = Duration::ZERO;
+    let store = RedisStore::open(config).await.unwrap();
+    store
+        .publish(envelope("a", Delivery::Durable))
+        .await
+        .unwrap();
+    let lease = store.claim(want()).await.unwrap().remove(0).lease;
+    let cid = lease.cid;
+    let end = End::Dead {
+        failure: failure("bug"),
+        version: String::new(),
+    };
+    store.settle(lease, end).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(store.sweep().await.unwrap(), 1);
+    assert_eq!(store.dead_get(cid).await, Err(BusError::NotDead(cid)));
+    let row = store.ledger().await.unwrap().remove(0);
+    assert!(row.balances() && row.discarded == 1, "{row:?}");
 }
 
 #[tokio::test]

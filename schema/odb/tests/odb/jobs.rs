@@ -347,9 +347,7 @@ async fn two_thousand_fires_are_one_batch(bench: Bench) {
     let odb = &bench.odb;
     odb.roles().take(SCHEDULER, "node1").await.unwrap();
     let fires: Vec<FireWrite> = (0..2_000).map(|job| fire(job, START)).collect();
-    let started = busker_kit::clock::now();
     let outcomes = batch(odb, fires, START).await;
-    println!("2,000 fires in {:?}", started.elapsed());
     assert!(
         outcomes
             .iter()
