@@ -363,11 +363,13 @@ async fn the_command_line_has_a_word_for_each() {
     })
     .await;
     jobs.ran("{\"a\": 1}", 1).await;
-    let history = job(&["history", "--name", "yearly"], &[]);
-    assert!(
-        history.contains("fired") && history.contains("VERDICT"),
-        "{history}"
-    );
+    // The verdict is written after the hand-over, with the next batch.
+    let history = until("the verdict", SOON, || async {
+        let history = job(&["history", "--name", "yearly"], &[]);
+        history.contains("fired").then_some(history)
+    })
+    .await;
+    assert!(history.contains("VERDICT"), "{history}");
     let next = job(&["next-fires", "--name", "yearly", "--count", "2"], &[]);
     assert_eq!(next.lines().count(), 3, "{next}");
     job(&["pause", "--name", "yearly"], &[]);

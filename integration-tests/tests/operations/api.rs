@@ -148,6 +148,8 @@ async fn what_the_api_says_of_itself_is_what_is_committed() {
         .iter()
         .filter_map(|service| service["name"].as_str())
         .filter(|name| name.starts_with("busker."))
+        // What the scheduler hands to itself is no operation on a cluster.
+        .filter(|name| *name != "busker.scheduler.run")
         .collect();
     assert!(internal.len() > 40, "{internal:?}");
     for name in internal {
