@@ -179,10 +179,12 @@ async fn a_killed_worker_takes_only_what_it_was_running() {
     yard.end().await;
 }
 
-/// Whether a process is gone, or waits for its parent only.
+/// Whether a process has closed all it had open: its last thread has ended, whether its parent has heard of it or not.
 fn has_ended(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.map_or(true, |stat| stat.contains(") Z"))
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let only_one = threads.map_or(true, |threads| threads.count() <= 1);
+    stat.map_or(true, |stat| stat.contains(") Z") && only_one)
 }
 
 /// Kills the one worker of the pool in which services fail; answers its process id.

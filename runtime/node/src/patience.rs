@@ -38,8 +38,9 @@ impl Turns {
         Turn(Rc::clone(self))
     }
 
-    /// From now on the connection carries a stream of events.
+    /// From now on the connection carries a stream of events: its request has come, and no other follows it.
     pub(crate) fn stream(&self) {
+        self.deadline.set(None);
         self.streams.set(true);
     }
 
@@ -211,6 +212,19 @@ mod tests {
         };
         let (read, ()) = tokio::join!(server.read_u8(), slow);
         assert_eq!(read.unwrap(), b'Q');
+    }
+
+    #[tokio::test]
+    async fn a_stream_on_a_connection_that_had_answers_before_is_not_cut() {
+        let (mut client, mut server) = connection();
+        answer(&mut server).await;
+        server.turns().stream();
+        let slow = async {
+            tokio::time::sleep(LIMIT * 2).await;
+            client.write_all(b"P").await.unwrap();
+        };
+        let (read, ()) = tokio::join!(server.read_u8(), slow);
+        assert_eq!(read.unwrap(), b'P');
     }
 
     #[tokio::test]
