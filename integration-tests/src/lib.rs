@@ -19,6 +19,7 @@
 mod environment;
 mod feed;
 mod load;
+mod own_node;
 mod peer;
 mod wait;
 mod wire;
@@ -26,6 +27,7 @@ mod wire;
 pub use environment::{Answer, Environment, Ran, Refusal, binary, busker};
 pub use feed::Feed;
 pub use load::{Hit, Load, percentile};
+pub use own_node::run_node;
 pub use peer::{Peer, PeerAnswer, PeerRequest};
 pub use wait::until;
 pub use wire::Wire;

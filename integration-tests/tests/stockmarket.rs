@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use busker_integration_tests::{Environment, Peer, PeerAnswer, until};
 use serde_json::{Value, json};
 
-const SOURCE: &[u8] = include_bytes!("stockmarket/stockmarket.py");
+const SOURCE: &[u8] = include_bytes!("../../runtime/python/package/tests/services/stockmarket.py");
 const SERVICE: &str = "stockmarket.get-market-cap";
 const SYMBOL: &str = r#"{"symbol":"GOOG"}"#;
 const SOAP: &str = r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/">

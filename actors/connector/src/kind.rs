@@ -2,7 +2,9 @@
 
 use busker_model::Family;
 use busker_model::object::{Reference, Violation};
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::settings::Settings;
@@ -52,7 +54,7 @@ impl Kind {
             kind: S::KIND,
             summary,
             check: prepare::<S>,
-            schema: schema::<S>,
+            schema: schema_of::<S>,
             secrets: S::SECRETS,
             groups: S::GROUPS,
             pings: false,
@@ -107,7 +109,15 @@ fn parse<S: Settings>(settings: &Value) -> Result<S, Vec<Violation>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    serde_path_to_error::deserialize(settings).map_err(|error| {
+    read_part(settings)
+}
+
+/// Reads settings, or a part of them, into a type; a fault names its field.
+///
+/// # Errors
+/// The first field that does not fit.
+pub fn read_part<T: DeserializeOwned>(part: &Value) -> Result<T, Vec<Violation>> {
+    serde_path_to_error::deserialize(part).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." {
             "settings".to_owned()
@@ -118,11 +128,13 @@ fn parse<S: Settings>(settings: &Value) -> Result<S, Vec<Violation>> {
     })
 }
 
-fn schema<S: Settings>() -> Value {
+/// JSON Schema of settings, or of a part of them, without references.
+#[must_use]
+pub fn schema_of<T: JsonSchema>() -> Value {
     let written = SchemaSettings::default().with(|how| how.inline_subschemas = true);
     written
         .into_generator()
-        .into_root_schema_for::<S>()
+        .into_root_schema_for::<T>()
         .to_value()
 }
 

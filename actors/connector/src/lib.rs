@@ -12,6 +12,6 @@ mod outbound;
 mod settings;
 
 pub use failure::{Failure, Retry};
-pub use kind::{Kind, Prepared};
+pub use kind::{Kind, Prepared, read_part, schema_of};
 pub use outbound::Outbound;
 pub use settings::Settings;

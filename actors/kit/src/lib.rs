@@ -27,7 +27,7 @@ pub use child::{
 pub use family::{Family, FamilyOutcome};
 pub use gate::{Closed, Drained, Gate, GateSettings, Permit, Refused, WorkEnd};
 pub use panic::{PanicReport, install_panic_hook};
-pub use pump::{BLOCKING_THREADS, Pump, install_runtime};
+pub use pump::{BLOCKING_THREADS, Pump, PumpEnded, install_runtime};
 pub use ractor;
 pub use restart::{Backoff, Intensity, OnExcess, Restart, Strategy};
 pub use slot::Slot;

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
 use futures::FutureExt;
+use ractor::{ActorProcessingErr, ActorRef, Message};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
@@ -44,6 +45,22 @@ pub(crate) fn blocking_runtime() -> Handle {
         .map_or_else(runtime, |pool| pool.handle().clone())
 }
 
+/// What an actor hears when a pump of its own ended that must not.
+#[derive(Debug)]
+pub struct PumpEnded(pub Crash);
+
+impl Message for PumpEnded {}
+
+impl PumpEnded {
+    /// What the handler of the actor ends with.
+    ///
+    /// # Errors
+    /// Always: the crash of the pump.
+    pub fn crash(self) -> Result<(), ActorProcessingErr> {
+        Err(self.0.into())
+    }
+}
+
 /// A task that dies with its owner: sockets and timers live in one, never in a handler.
 #[derive(Debug)]
 pub struct Pump {
@@ -61,13 +78,13 @@ impl Pump {
         }
     }
 
-    /// Starts a task that must not end before its owner: when it returns or panics, `tell` hears why, and usually casts
-    /// it to the owner's mailbox, whose handler ends with it.
+    /// Starts a task that must not end before its owner: when it returns or panics, the owner's mailbox gets why, and its
+    /// handler ends with it. An owner that hears nothing else takes [`PumpEnded`] for its message.
     #[must_use = "a pump that is dropped ends its task"]
-    pub fn vital(
+    pub fn vital<M: Message + From<PumpEnded>>(
         name: &'static str,
+        owner: ActorRef<M>,
         work: impl Future<Output = ()> + Send + 'static,
-        tell: impl FnOnce(Crash) + Send + 'static,
     ) -> Self {
         Self::spawn(name, async move {
             let crash = match AssertUnwindSafe(work).catch_unwind().await {
@@ -77,7 +94,9 @@ impl Pump {
                     Crash::new(report.message).backtrace(report.backtrace)
                 }
             };
-            tell(crash);
+            if owner.cast(PumpEnded(crash).into()).is_err() {
+                tracing::debug!(pump = name, "a pump ended after its owner");
+            }
         })
     }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message, RpcReplyPort};
-use busker_kit::{ChildSpec, Crash, Pump, Seat};
+use busker_kit::{ChildSpec, Pump, PumpEnded, Seat};
 use busker_model::Fault;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -49,10 +49,16 @@ pub(crate) enum JobMessage {
     /// A run of it has ended: one that waits may start.
     RunEnded,
     /// Its pump ended, which it must not.
-    Ended(Crash),
+    Ended(PumpEnded),
 }
 
 impl Message for JobMessage {}
+
+impl From<PumpEnded> for JobMessage {
+    fn from(ended: PumpEnded) -> Self {
+        Self::Ended(ended)
+    }
+}
 
 /// What the pump is asked.
 #[derive(Debug)]
@@ -99,11 +105,7 @@ impl Actor for JobActor {
             life.live(before).await;
             drop(alive);
         };
-        let pump = Pump::vital("job", work, move |crash| {
-            if me.cast(JobMessage::Ended(crash)).is_err() {
-                tracing::debug!("a job ended after its actor");
-            }
-        });
+        let pump = Pump::vital("job", me, work);
         Ok(JobState {
             number,
             scheduler,
@@ -122,7 +124,7 @@ impl Actor for JobActor {
         match message {
             JobMessage::Execute(reply) => state.on_execute(reply),
             JobMessage::RunEnded => state.on_run_ended(),
-            JobMessage::Ended(crash) => return Err(crash.into()),
+            JobMessage::Ended(ended) => return ended.crash(),
         }
         Ok(())
     }

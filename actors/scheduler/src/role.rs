@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Crash, Pump, Seat, clock};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
+use busker_kit::{ChildSpec, Pump, PumpEnded, Seat, clock};
 use busker_model::ActorState;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -49,14 +49,6 @@ pub(crate) struct RoleArgs {
 }
 
 #[derive(Debug)]
-pub(crate) enum RoleMessage {
-    /// A pump ended, which it must not.
-    Ended(Crash),
-}
-
-impl Message for RoleMessage {}
-
-#[derive(Debug)]
 pub(crate) struct RoleState {
     stop: watch::Sender<bool>,
     role: Option<Pump>,
@@ -64,45 +56,36 @@ pub(crate) struct RoleState {
 }
 
 impl Actor for RoleActor {
-    type Msg = RoleMessage;
+    type Msg = PumpEnded;
     type State = RoleState;
     type Arguments = RoleArgs;
 
     async fn pre_start(
         &self,
-        me: ActorRef<RoleMessage>,
+        me: ActorRef<PumpEnded>,
         args: RoleArgs,
     ) -> Result<RoleState, ActorProcessingErr> {
         let (stop, stopping) = watch::channel(false);
-        let tell = |me: ActorRef<RoleMessage>| {
-            move |crash| {
-                if me.cast(RoleMessage::Ended(crash)).is_err() {
-                    tracing::debug!("a pump of the scheduler ended after its actor");
-                }
-            }
-        };
         let watch_clock = watch_clock(args.scheduler.clone());
         Ok(RoleState {
             stop,
-            _clock: Pump::vital("job-clock", watch_clock, tell(me.clone())),
-            role: Some(Pump::vital("job-recorder", hold(args, stopping), tell(me))),
+            _clock: Pump::vital("job-clock", me.clone(), watch_clock),
+            role: Some(Pump::vital("job-recorder", me, hold(args, stopping))),
         })
     }
 
     async fn handle(
         &self,
-        _me: ActorRef<RoleMessage>,
-        message: RoleMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _state: &mut RoleState,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            RoleMessage::Ended(crash) => Err(crash.into()),
-        }
+        ended.crash()
     }
 
     async fn post_stop(
         &self,
-        _me: ActorRef<RoleMessage>,
+        _me: ActorRef<PumpEnded>,
         state: &mut RoleState,
     ) -> Result<(), ActorProcessingErr> {
         state.stop.send_replace(true);

@@ -8,11 +8,10 @@ mod when;
 use std::fmt;
 use std::sync::LazyLock;
 
+use busker_connector::{read_part, schema_of};
 use busker_model::ServiceName;
 use busker_model::object::Violation;
 use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -204,7 +203,8 @@ impl JobSettings {
     /// Every fault found, each with its field.
     pub fn read(kind: JobKind, settings: &Value) -> Result<Self, Vec<Violation>> {
         let (run, when) = apart(kind, settings)?;
-        let read: (Result<RunSettings, _>, Result<When, _>) = (parse(run), When::read(kind, when));
+        let read: (Result<RunSettings, _>, Result<When, _>) =
+            (read_part(&run), When::read(kind, when));
         let (run, when) = match read {
             (Ok(run), Ok(when)) => (run, when),
             (run, when) => {
@@ -320,26 +320,6 @@ fn apart(kind: JobKind, settings: &Value) -> Result<(Value, Value), Vec<Violatio
     } else {
         Err(faults)
     }
-}
-
-fn parse<T: DeserializeOwned>(part: Value) -> Result<T, Vec<Violation>> {
-    serde_path_to_error::deserialize(part).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." {
-            "settings".to_owned()
-        } else {
-            format!("settings.{path}")
-        };
-        vec![Violation::new(field, error.into_inner().to_string())]
-    })
-}
-
-fn schema_of<T: JsonSchema>() -> Value {
-    let written = SchemaSettings::default().with(|how| how.inline_subschemas = true);
-    written
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value()
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Crash, Pump};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
+use busker_kit::{ChildSpec, Pump, PumpEnded};
 use busker_model::bus::Envelope;
 use busker_model::{Fault, Reply, ServiceName};
 use busker_service::BoxFuture;
@@ -74,15 +74,6 @@ pub fn spec(parts: &Parts) -> ChildSpec {
 #[derive(Debug)]
 struct IntakeActor;
 
-/// What an intake hears.
-#[derive(Debug)]
-enum IntakeMessage {
-    /// One of its pumps ended, which none must.
-    Ended(Crash),
-}
-
-impl Message for IntakeMessage {}
-
 #[derive(Debug)]
 struct IntakeState {
     running: Arc<Running>,
@@ -91,25 +82,18 @@ struct IntakeState {
 }
 
 impl Actor for IntakeActor {
-    type Msg = IntakeMessage;
+    type Msg = PumpEnded;
     type State = IntakeState;
     type Arguments = Parts;
 
     async fn pre_start(
         &self,
-        me: ActorRef<IntakeMessage>,
+        me: ActorRef<PumpEnded>,
         parts: Parts,
     ) -> Result<IntakeState, ActorProcessingErr> {
         let running = Arc::new(Running::new(parts));
-        let tell = |me: ActorRef<IntakeMessage>| {
-            move |crash| {
-                if me.cast(IntakeMessage::Ended(crash)).is_err() {
-                    tracing::debug!("a pump of the intake ended after its actor");
-                }
-            }
-        };
-        let claims = Pump::vital("bus-claims", claim(Arc::clone(&running)), tell(me.clone()));
-        let renewals = Pump::vital("bus-leases", renew(Arc::clone(&running)), tell(me));
+        let claims = Pump::vital("bus-claims", me.clone(), claim(Arc::clone(&running)));
+        let renewals = Pump::vital("bus-leases", me, renew(Arc::clone(&running)));
         Ok(IntakeState {
             running,
             claims: Some(claims),
@@ -119,18 +103,16 @@ impl Actor for IntakeActor {
 
     async fn handle(
         &self,
-        _me: ActorRef<IntakeMessage>,
-        message: IntakeMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _state: &mut IntakeState,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            IntakeMessage::Ended(crash) => Err(crash.into()),
-        }
+        ended.crash()
     }
 
     async fn post_stop(
         &self,
-        _me: ActorRef<IntakeMessage>,
+        _me: ActorRef<PumpEnded>,
         state: &mut IntakeState,
     ) -> Result<(), ActorProcessingErr> {
         drop(state.claims.take());

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Crash, Pump};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
+use busker_kit::{ChildSpec, Pump, PumpEnded};
 use busker_model::bus::{LedgerRow, Loss};
 use busker_model::event::Severity;
 use busker_telemetry::Events;
@@ -38,41 +38,26 @@ pub fn spec(parts: &Parts) -> ChildSpec {
 #[derive(Debug)]
 struct KeeperActor;
 
-/// What a keeper hears.
-#[derive(Debug)]
-enum KeeperMessage {
-    /// Its pump ended, which it must not.
-    Ended(Crash),
-}
-
-impl Message for KeeperMessage {}
-
 impl Actor for KeeperActor {
-    type Msg = KeeperMessage;
+    type Msg = PumpEnded;
     type State = Pump;
     type Arguments = Parts;
 
     async fn pre_start(
         &self,
-        me: ActorRef<KeeperMessage>,
+        me: ActorRef<PumpEnded>,
         parts: Parts,
     ) -> Result<Pump, ActorProcessingErr> {
-        Ok(Pump::vital("bus-keeper", keep(parts), move |crash| {
-            if me.cast(KeeperMessage::Ended(crash)).is_err() {
-                tracing::debug!("the keeper ended after its actor");
-            }
-        }))
+        Ok(Pump::vital("bus-keeper", me, keep(parts)))
     }
 
     async fn handle(
         &self,
-        _me: ActorRef<KeeperMessage>,
-        message: KeeperMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _pump: &mut Pump,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            KeeperMessage::Ended(crash) => Err(crash.into()),
-        }
+        ended.crash()
     }
 }
 

@@ -1,14 +1,11 @@
 //! A node with Rust services of its own beside the samples, as the author of such services builds one. Those here fail.
 //! Argument: folder of a node.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, anyhow};
-use busker_node::NodeConfig;
+use busker_integration_tests::run_node;
 use busker_service::Registry;
 use busker_service::prelude::*;
-use busker_telemetry::TelemetryConfig;
 
 /// Payload with which they work.
 const CALM: &[u8] = b"calm";
@@ -48,26 +45,9 @@ impl Service for Hangs {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| anyhow!("TLS was set up twice"))?;
-    let dir = std::env::args_os()
-        .nth(1)
-        .context("the folder of a node is missing")?;
-    let config = NodeConfig::load(&PathBuf::from(dir))?;
-    let _telemetry = busker_telemetry::init(TelemetryConfig {
-        log_file: Some(config.log_path()),
-        stderr: false,
-        log_level: config.telemetry.log_level.clone(),
-        otlp_endpoint: None,
-        service_name: "faulty-node".to_owned(),
-        node: config.node.name.clone(),
-    })?;
-    busker_kit::install_panic_hook();
     let mut services = Registry::default();
     busker_samples::register(&mut services)?;
     services.add(Panics)?;
     services.add(Hangs)?;
-    let ended = busker_node::run(config, services).await;
-    Ok(ExitCode::from(ended.map_err(|fault| anyhow!("{fault}"))?))
+    run_node("faulty-node", services).await
 }

@@ -24,8 +24,17 @@ pub(crate) fn problem(cid: Cid, fault: &Fault) -> HttpResponse {
     answer(cid, respond(fault, cid, ErrorStyle::Problem, false))
 }
 
-/// Whether a fault is worth a line at error, with all an operator needs; a caller's mistake is one at debug.
-pub(crate) const fn is_ours(class: ErrorClass) -> bool {
+/// Once per request: what is ours is a line at error, with all an operator needs; a caller's mistake is one at debug.
+/// `channel` is `None` for the API.
+pub(crate) fn log(cid: Cid, channel: Option<&str>, service: &str, fault: &Fault) {
+    if is_ours(fault.class) {
+        tracing::error!(%cid, channel, service, "{fault:?}{}", fault.traceback());
+    } else {
+        tracing::debug!(%cid, channel, service, "{fault:?}");
+    }
+}
+
+const fn is_ours(class: ErrorClass) -> bool {
     match class {
         ErrorClass::Internal | ErrorClass::Unavailable | ErrorClass::Timeout => true,
         ErrorClass::Invalid
@@ -36,9 +45,4 @@ pub(crate) const fn is_ours(class: ErrorClass) -> bool {
         | ErrorClass::TooLarge
         | ErrorClass::Busy => false,
     }
-}
-
-/// The traceback of a fault's exception on lines of its own; empty when it has none.
-pub(crate) fn traceback(fault: &Fault) -> String {
-    fault.traceback()
 }

@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 
-use crate::answer::{answer, is_ours, problem, traceback};
+use crate::answer::{answer, log, problem};
 use crate::body::{self, BodyLimits};
 use crate::feed::{Feed, Frame};
 use crate::gatekeeper::Gatekeeper;
@@ -121,11 +121,7 @@ pub(crate) async fn call(
     match api.invoke(&request, &name, body, cid).await {
         Ok(response) => response,
         Err(fault) => {
-            if is_ours(fault.class) {
-                tracing::error!(%cid, service = %name, "{fault:?}{}", traceback(&fault));
-            } else {
-                tracing::debug!(%cid, service = %name, "{fault:?}");
-            }
+            log(cid, None, &name, &fault);
             problem(cid, &fault)
         }
     }

@@ -19,6 +19,7 @@ use crate::readiness::{Board, Readiness};
 
 /// Exit code of a node whose root supervisor gave up.
 pub const EXIT_GAVE_UP: u8 = 70;
+
 /// Runs a node until it is told to stop (SIGTERM or SIGINT) or its tree gives up; answers the exit code. `services` are
 /// those that are built into this program.
 ///

@@ -20,7 +20,7 @@ use busker_security::Credentials;
 use busker_services::Directory;
 use bytes::Bytes;
 
-use crate::answer::{answer, is_ours, traceback};
+use crate::answer::{answer, log};
 use crate::body::{self, BodyLimits};
 use crate::meter::Meter;
 use crate::patience::Turns;
@@ -96,7 +96,12 @@ impl Front {
         let encoded = match self.handle(&mut arrival, body).await {
             Ok(encoded) => encoded,
             Err(fault) => {
-                log(arrival.cid, route, &fault);
+                log(
+                    arrival.cid,
+                    Some(&route.name),
+                    route.service.as_str(),
+                    &fault,
+                );
                 let settings = &route.settings;
                 let style = ErrorStyle::of(settings.data_format, settings.transport, arrival.soap);
                 let mut encoded = respond(&fault, arrival.cid, style, settings.expose_tracebacks);
@@ -191,16 +196,6 @@ fn away(message: impl Into<Box<str>>) -> Fault {
     let mut fault = Fault::new(ErrorClass::Unavailable, message);
     fault.detail_mut().retry_after_s = Some(RETRY_AFTER_S);
     fault
-}
-
-/// Once per request, and all an operator needs.
-fn log(cid: Cid, route: &Route, fault: &Fault) {
-    let (channel, service) = (&route.name, &route.service);
-    if is_ours(fault.class) {
-        tracing::error!(%cid, %channel, %service, "{fault:?}{}", traceback(fault));
-    } else {
-        tracing::debug!(%cid, %channel, %service, "{fault:?}");
-    }
 }
 
 /// A channel may be for one version of SOAP only.

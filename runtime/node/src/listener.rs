@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
-use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Crash, Pump, Shutdown};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
+use busker_kit::{ChildSpec, Pump, PumpEnded, Shutdown};
 
 /// Time beyond its drain that a listener has to end its threads.
 const STOP_EXTRA: Duration = Duration::from_secs(5);
@@ -37,15 +37,6 @@ struct ListenerActor {
 
 struct ListenerArgs(Open);
 
-/// What a listener hears.
-#[derive(Debug)]
-enum ListenerMessage {
-    /// Its server ended, which it must not.
-    Ended(Crash),
-}
-
-impl Message for ListenerMessage {}
-
 struct ListenerState {
     server: ServerHandle,
     _serving: Pump,
@@ -58,13 +49,13 @@ impl fmt::Debug for ListenerArgs {
 }
 
 impl Actor for ListenerActor {
-    type Msg = ListenerMessage;
+    type Msg = PumpEnded;
     type State = ListenerState;
     type Arguments = ListenerArgs;
 
     async fn pre_start(
         &self,
-        me: ActorRef<ListenerMessage>,
+        me: ActorRef<PumpEnded>,
         args: ListenerArgs,
     ) -> Result<ListenerState, ActorProcessingErr> {
         let server = (args.0)()?;
@@ -75,11 +66,7 @@ impl Actor for ListenerActor {
                 tracing::error!("listener {name}: {error}");
             }
         };
-        let serving = Pump::vital("listener", serve, move |crash| {
-            if me.cast(ListenerMessage::Ended(crash)).is_err() {
-                tracing::debug!("listener {name} ended after its actor");
-            }
-        });
+        let serving = Pump::vital("listener", me, serve);
         Ok(ListenerState {
             server: handle,
             _serving: serving,
@@ -88,18 +75,16 @@ impl Actor for ListenerActor {
 
     async fn handle(
         &self,
-        _me: ActorRef<ListenerMessage>,
-        message: ListenerMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _state: &mut ListenerState,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            ListenerMessage::Ended(crash) => Err(crash.into()),
-        }
+        ended.crash()
     }
 
     async fn post_stop(
         &self,
-        _me: ActorRef<ListenerMessage>,
+        _me: ActorRef<PumpEnded>,
         state: &mut ListenerState,
     ) -> Result<(), ActorProcessingErr> {
         state.server.stop(true).await;

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Crash, Pump, clock};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
+use busker_kit::{ChildSpec, Pump, PumpEnded, clock};
 use busker_model::Origin;
 use busker_odb::nodes::NodeRecord;
 use busker_service::Engine;
@@ -40,43 +40,28 @@ pub(crate) async fn last(node: &Node) {
 #[derive(Debug)]
 struct PulseActor;
 
-/// What the pulse hears.
-#[derive(Debug)]
-enum PulseMessage {
-    /// Its pump ended, which it must not.
-    Ended(Crash),
-}
-
-impl Message for PulseMessage {}
-
 impl Actor for PulseActor {
-    type Msg = PulseMessage;
+    type Msg = PumpEnded;
     type State = (Pump, Pump);
     type Arguments = Pulse;
 
     async fn pre_start(
         &self,
-        me: ActorRef<PulseMessage>,
+        me: ActorRef<PumpEnded>,
         pulse: Pulse,
     ) -> Result<(Pump, Pump), ActorProcessingErr> {
         let feed = pulse.node.fill_feed();
-        let beat = Pump::vital("pulse", beat(pulse.node), move |crash| {
-            if me.cast(PulseMessage::Ended(crash)).is_err() {
-                tracing::debug!("the pulse ended after its actor");
-            }
-        });
+        let beat = Pump::vital("pulse", me, beat(pulse.node));
         Ok((beat, feed))
     }
 
     async fn handle(
         &self,
-        _me: ActorRef<PulseMessage>,
-        message: PulseMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _pumps: &mut (Pump, Pump),
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            PulseMessage::Ended(crash) => Err(crash.into()),
-        }
+        ended.crash()
     }
 }
 

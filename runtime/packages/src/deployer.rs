@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
-use busker_kit::{ChildSpec, Pump, Seat};
+use busker_kit::{ChildSpec, Pump, PumpEnded, Seat};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use crate::jobs::Order;
-use crate::life::{self, LifeMessage};
 use crate::packages::Shared;
 use crate::work::Work;
 
@@ -43,27 +42,27 @@ struct DeployerArgs {
 }
 
 impl Actor for DeployerActor {
-    type Msg = LifeMessage;
+    type Msg = PumpEnded;
     type State = Pump;
     type Arguments = DeployerArgs;
 
     async fn pre_start(
         &self,
-        me: ActorRef<LifeMessage>,
+        me: ActorRef<PumpEnded>,
         args: DeployerArgs,
     ) -> Result<Pump, ActorProcessingErr> {
         let (queue, orders) = mpsc::channel(DEPLOYS_WAITING);
         args.shared.queue.store(Some(queue));
-        Ok(life::spawn("deployer", me, run(args, orders)))
+        Ok(Pump::vital("deployer", me, run(args, orders)))
     }
 
     async fn handle(
         &self,
-        _me: ActorRef<LifeMessage>,
-        message: LifeMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _life: &mut Pump,
     ) -> Result<(), ActorProcessingErr> {
-        Err(life::crash(message))
+        ended.crash()
     }
 }
 

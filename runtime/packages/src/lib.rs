@@ -13,7 +13,6 @@ mod candidate;
 mod deployer;
 mod generations;
 mod jobs;
-mod life;
 mod packages;
 mod pickup;
 mod refusals;

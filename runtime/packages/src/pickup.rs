@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
-use busker_kit::{ChildSpec, Pump, Seat, clock};
+use busker_kit::{ChildSpec, Pump, PumpEnded, Seat, clock};
 use busker_model::ActorState;
 use notify::event::{AccessKind, AccessMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::life::{self, LifeMessage};
 use crate::packages::{Packages, Shared};
 use folder::{Folder, scan};
 use round::Round;
@@ -61,25 +60,25 @@ struct PickupArgs {
 }
 
 impl Actor for PickupActor {
-    type Msg = LifeMessage;
+    type Msg = PumpEnded;
     type State = Pump;
     type Arguments = PickupArgs;
 
     async fn pre_start(
         &self,
-        me: ActorRef<LifeMessage>,
+        me: ActorRef<PumpEnded>,
         args: PickupArgs,
     ) -> Result<Pump, ActorProcessingErr> {
-        Ok(life::spawn("pickup", me, run(args)))
+        Ok(Pump::vital("pickup", me, run(args)))
     }
 
     async fn handle(
         &self,
-        _me: ActorRef<LifeMessage>,
-        message: LifeMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _life: &mut Pump,
     ) -> Result<(), ActorProcessingErr> {
-        Err(life::crash(message))
+        ended.crash()
     }
 }
 

@@ -113,13 +113,11 @@ pub(crate) fn missing_services(events: &Events, package: &str, services: &[Strin
 
 /// The message of a fault, and where in the service's code it came from.
 pub(crate) fn with_traceback(fault: &Fault) -> String {
-    let detail = fault.detail.as_deref();
-    let exception = detail.and_then(|detail| detail.exception.as_ref());
-    let operator = detail.and_then(|detail| detail.operator.as_deref());
-    let mut text = fault.message.to_string();
-    if let Some(exception) = exception {
-        text.push_str(&format!("\n{exception}"));
-    }
+    let operator = fault
+        .detail
+        .as_deref()
+        .and_then(|detail| detail.operator.as_deref());
+    let mut text = format!("{}{}", fault.message, fault.traceback());
     if let Some(operator) = operator.filter(|operator| !operator.is_empty()) {
         text.push_str(&format!("\n{operator}"));
     }

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use busker_channels::Mount;
-use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{ChildSpec, Crash, Pump, Seat, Supervisor};
+use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
+use busker_kit::{ChildSpec, Pump, PumpEnded, Seat, Supervisor};
 use busker_model::ActorState;
 use busker_odb::Odb;
 use busker_outgoing::Outgoing;
@@ -74,41 +74,26 @@ pub(crate) struct ReconcileArgs {
     parts: Parts,
 }
 
-/// Hints do not come by mailbox but through a watch, which keeps only the newest.
-#[derive(Debug)]
-pub(crate) enum ReconcileMessage {
-    /// The pump ended, which it must not.
-    Ended(Crash),
-}
-
-impl Message for ReconcileMessage {}
-
 impl Actor for ReconcileActor {
-    type Msg = ReconcileMessage;
+    type Msg = PumpEnded;
     type State = Pump;
     type Arguments = ReconcileArgs;
 
     async fn pre_start(
         &self,
-        me: ActorRef<ReconcileMessage>,
+        me: ActorRef<PumpEnded>,
         args: ReconcileArgs,
     ) -> Result<Pump, ActorProcessingErr> {
-        Ok(Pump::vital("reconcile", run(args), move |crash| {
-            if me.cast(ReconcileMessage::Ended(crash)).is_err() {
-                tracing::debug!("reconcile ended after its actor");
-            }
-        }))
+        Ok(Pump::vital("reconcile", me, run(args)))
     }
 
     async fn handle(
         &self,
-        _me: ActorRef<ReconcileMessage>,
-        message: ReconcileMessage,
+        _me: ActorRef<PumpEnded>,
+        ended: PumpEnded,
         _pump: &mut Pump,
     ) -> Result<(), ActorProcessingErr> {
-        match message {
-            ReconcileMessage::Ended(crash) => Err(crash.into()),
-        }
+        ended.crash()
     }
 }
 

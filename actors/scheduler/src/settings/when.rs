@@ -1,12 +1,13 @@
 //! When a job is due, as settings: one type per kind.
 
+use busker_connector::{read_part, schema_of};
 use busker_model::object::Violation;
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{JobKind, parse, schema_of};
+use super::JobKind;
 use crate::cron_line::CronLine;
 use crate::dates;
 use crate::schedule::{Rule, Schedule};
@@ -180,9 +181,9 @@ impl When {
     /// The fault, with its field.
     pub fn read(kind: JobKind, part: Value) -> Result<Self, Vec<Violation>> {
         Ok(match kind {
-            JobKind::OneTime => Self::OneTime(parse(part)?),
-            JobKind::Interval => Self::Interval(parse(part)?),
-            JobKind::Cron => Self::Cron(parse(part)?),
+            JobKind::OneTime => Self::OneTime(read_part(&part)?),
+            JobKind::Interval => Self::Interval(read_part(&part)?),
+            JobKind::Cron => Self::Cron(read_part(&part)?),
         })
     }
 

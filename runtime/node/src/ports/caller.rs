@@ -9,7 +9,7 @@ use busker_pipeline::{EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, e
 use busker_service::{BoxFuture, Invoker};
 use busker_services::Directory;
 
-use crate::answer::{is_ours, traceback};
+use crate::answer::log;
 
 /// Runs the pipeline without a socket.
 #[derive(Debug)]
@@ -35,11 +35,7 @@ async fn answer(directory: Directory, call: ServiceCall) -> Result<CallAnswer, F
         Ok(encoded) => encoded,
         Err(fault) => {
             // A caller of the API who may invoke reads the message; the operator's part goes to the log, once.
-            if is_ours(fault.class) {
-                tracing::error!(%cid, %service, "{fault:?}{}", traceback(&fault));
-            } else {
-                tracing::debug!(%cid, %service, "{fault:?}");
-            }
+            log(cid, None, service.as_str(), &fault);
             respond(&fault, cid, ErrorStyle::of(format, transport, soap), false)
         }
     };
