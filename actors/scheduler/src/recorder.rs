@@ -129,15 +129,37 @@ pub(crate) struct Desk {
 #[derive(Default)]
 struct Gathered {
     batch: Batch,
+    /// Jobs that start; they hear of what is written with them.
+    opens: Vec<(i64, oneshot::Sender<Opened>)>,
     fired: Vec<oneshot::Sender<FireOutcome>>,
     decided: Vec<oneshot::Sender<()>>,
 }
 
 impl Gathered {
     fn urgent(&self) -> bool {
-        !self.fired.is_empty() || !self.decided.is_empty()
+        !self.fired.is_empty() || !self.decided.is_empty() || !self.opens.is_empty()
     }
 
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Open(job, reply) => self.opens.push((job, reply)),
+            Order::Fire(both, reply) => {
+                let (write, standing) = *both;
+                self.batch.standings.insert(write.key.job, standing);
+                self.batch.fires.push(write);
+                self.fired.push(reply);
+            }
+            Order::Decide(job, both, reply) => {
+                let (records, standing) = *both;
+                self.batch.standings.insert(job, standing);
+                self.batch.decided.extend(records);
+                self.decided.push(reply);
+            }
+            Order::Verdict(write) => self.batch.verdicts.push(*write),
+        }
+    }
+
+    /// Orders that are to be written.
     fn len(&self) -> usize {
         self.fired.len() + self.decided.len() + self.batch.verdicts.len()
     }
@@ -166,75 +188,53 @@ impl Desk {
         }
     }
 
-    /// Writes until the queue closes (`Ok`) or a write must not be tried again.
+    /// Writes until it is told to end (`Ok`), when it takes no more and writes what it has, or until a write must not be
+    /// tried again. It is not to be dropped before: what it gathered would be lost.
     pub(crate) async fn run(
         &mut self,
         queue: &mut mpsc::Receiver<Order>,
+        ending: impl Future<Output = ()>,
     ) -> Result<(), StoreError> {
+        tokio::pin!(ending);
+        let mut open = true;
         let mut forget_at = Instant::now() + FORGET_FIRST;
         loop {
             let order = tokio::select! {
                 order = queue.recv() => order,
-                () = tokio::time::sleep_until(forget_at) => {
+                () = &mut ending, if open => {
+                    open = false;
+                    queue.close();
+                    continue;
+                }
+                () = tokio::time::sleep_until(forget_at), if open => {
                     self.forget_old().await?;
                     forget_at = Instant::now() + FORGET_EVERY;
                     continue;
                 }
             };
             let Some(order) = order else { return Ok(()) };
-            let gathered = self.gather(order, queue).await;
+            let mut gathered = gather(order, queue).await;
+            let opens = std::mem::take(&mut gathered.opens);
             if gathered.len() > 0 {
                 self.write(gathered).await?;
             }
+            for (job, reply) in opens {
+                answer(reply, self.opened(job));
+            }
         }
     }
 
-    async fn gather(&mut self, first: Order, queue: &mut mpsc::Receiver<Order>) -> Gathered {
-        let mut gathered = Gathered::default();
-        self.take(&mut gathered, first);
-        let end = Instant::now() + VERDICT_LINGER;
-        while gathered.len() < BATCH_MAX {
-            let next = match queue.try_recv() {
-                Ok(order) => Some(order),
-                Err(_) if gathered.urgent() || gathered.len() == 0 => None,
-                Err(_) => timeout_at(end, queue.recv()).await.ok().flatten(),
-            };
-            match next {
-                Some(order) => self.take(&mut gathered, order),
-                None => break,
-            }
-        }
-        gathered
-    }
-
-    fn take(&self, gathered: &mut Gathered, order: Order) {
-        match order {
-            Order::Open(job, reply) => {
-                let opened = Opened {
-                    standing: self.standings.get(&job).cloned(),
-                    unfinished: self.unfinished.get(&job).cloned().unwrap_or_default(),
-                };
-                answer(reply, opened);
-            }
-            Order::Fire(both, reply) => {
-                let (write, standing) = *both;
-                gathered.batch.standings.insert(write.key.job, standing);
-                gathered.batch.fires.push(write);
-                gathered.fired.push(reply);
-            }
-            Order::Decide(job, both, reply) => {
-                let (records, standing) = *both;
-                gathered.batch.standings.insert(job, standing);
-                gathered.batch.decided.extend(records);
-                gathered.decided.push(reply);
-            }
-            Order::Verdict(write) => gathered.batch.verdicts.push(*write),
+    fn opened(&self, job: i64) -> Opened {
+        Opened {
+            standing: self.standings.get(&job).cloned(),
+            unfinished: self.unfinished.get(&job).cloned().unwrap_or_default(),
         }
     }
 
     async fn write(&mut self, gathered: Gathered) -> Result<(), StoreError> {
         let Gathered {
             mut batch,
+            opens: _,
             fired,
             decided,
         } = gathered;
@@ -330,6 +330,25 @@ impl Desk {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// Takes what is there, and for verdicts alone waits a little.
+async fn gather(first: Order, queue: &mut mpsc::Receiver<Order>) -> Gathered {
+    let mut gathered = Gathered::default();
+    gathered.take(first);
+    let end = Instant::now() + VERDICT_LINGER;
+    while gathered.len() < BATCH_MAX {
+        let next = match queue.try_recv() {
+            Ok(order) => Some(order),
+            Err(_) if gathered.urgent() => None,
+            Err(_) => timeout_at(end, queue.recv()).await.ok().flatten(),
+        };
+        match next {
+            Some(order) => gathered.take(order),
+            None => break,
+        }
+    }
+    gathered
 }
 
 fn record(write: &FireWrite, verdict: Verdict, cid: busker_model::Cid) -> FireRecord {

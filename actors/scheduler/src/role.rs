@@ -8,11 +8,11 @@ use std::time::Duration;
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
 use busker_kit::{ChildSpec, Pump, PumpEnded, Seat, clock};
 use busker_model::ActorState;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use crate::life::told;
-use crate::recorder::{Desk, Order, Recorder};
+use crate::recorder::{Desk, Recorder};
 use crate::scheduler::Scheduler;
 use crate::store::{Loaded, StoreError};
 
@@ -122,15 +122,18 @@ async fn hold(args: RoleArgs, mut stop: watch::Receiver<bool>) {
         let ports = (parts.store.clone(), parts.wall.clone());
         let mut desk = Desk::new(ports, seat.clone(), epoch, loaded);
         scheduler.publish(Some(recorder));
-        let end = tokio::select! {
-            end = desk.run(&mut queue) => end,
-            () = lost(&mut held) => Ok(()),
-            () = told(&mut stop) => {
-                flush(&scheduler, &mut desk, &mut queue).await;
-                return;
+        let ending = async {
+            tokio::select! {
+                () = lost(&mut held) => {}
+                () = told(&mut stop) => {}
             }
+            scheduler.publish(None);
         };
+        let end = desk.run(&mut queue, ending).await;
         scheduler.publish(None);
+        if *stop.borrow() {
+            return;
+        }
         match end {
             Ok(()) => {}
             Err(StoreError::Deposed(why)) => {
@@ -154,15 +157,6 @@ async fn lost(held: &mut watch::Receiver<bool>) {
     if held.wait_for(|held| !*held).await.is_err() {
         // Nobody decides any more: it stays as it is.
         std::future::pending::<()>().await;
-    }
-}
-
-/// Jobs are gone by now; what they said last is still written.
-async fn flush(scheduler: &Scheduler, desk: &mut Desk, queue: &mut mpsc::Receiver<Order>) {
-    scheduler.publish(None);
-    queue.close();
-    if let Err(error) = desk.run(queue).await {
-        tracing::warn!("the last verdicts of jobs were not written: {error:?}");
     }
 }
 

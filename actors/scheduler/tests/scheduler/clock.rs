@@ -416,3 +416,17 @@ async fn jitter_moves_the_start_and_not_the_due_time() {
     );
     assert!(delays.iter().any(|delay| *delay > 5_000));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_change_right_after_a_fire_does_not_hand_it_over_again() {
+    let (mut bench, memory, _) = bench("2026-01-10T12:00:30Z").await;
+    let minutely =
+        |payload: &str| json!({"service": "a.b", "cron": "* * * * *", "payload": payload});
+    bench.job(1, "cron", minutely("before")).await;
+    // The fire of 12:01 is handed over, and its verdict waits for others to be written with.
+    pass(Duration::from_millis(30_005)).await;
+    bench.job(1, "cron", minutely("after")).await;
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(bench.sink.handed().len(), 1);
+    assert_eq!(dues(&memory, 1), fired(&["2026-01-10T12:01:00Z"]));
+}
