@@ -122,30 +122,32 @@ async fn a_client_that_never_reads_its_answer_is_let_go() {
     let (files, rss) = (proc::open_files(pid), proc::rss_kib(pid));
     let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {ANSWER_BYTES}\r\n\r\n");
     let request = Arc::new([head.into_bytes(), vec![b'a'; ANSWER_BYTES]].concat());
-    let deaf = join_all((0..CLIENTS).map(|_| async {
-        let mut wire = Wire::open(environment.channel_port()).await;
-        assert!(wire.send(&request).await);
-        wire
-    }))
-    .await;
-    until("their answers to be held", NOISE, || async {
-        (proc::rss_kib(pid) > rss + 12_000).then_some(())
-    })
-    .await;
-    let held = proc::rss_kib(pid);
-    assert_eq!(environment.post("/echo", "{}").await.status, 200);
-    until("the deaf to be let go", Duration::from_secs(30), || async {
-        (proc::open_files(pid) <= files + 5).then_some(())
-    })
-    .await;
-    println!(
-        "RSS in KiB: {rss} before, {held} with {CLIENTS} deaf clients, {} after",
-        proc::rss_kib(pid)
-    );
-    // Requests and answers at once, and nothing beside them.
     let most = u64::try_from(CLIENTS * ANSWER_BYTES * 3 / 1024).unwrap();
-    assert!(held < rss + most, "{held} KiB");
-    drop(deaf);
+    let mut first = None;
+    // The allocator may keep what was freed, but not ask for more the next time.
+    for round in 1..=3 {
+        let deaf = join_all((0..CLIENTS).map(|_| async {
+            let mut wire = Wire::open(environment.channel_port()).await;
+            assert!(wire.send(&request).await);
+            wire
+        }))
+        .await;
+        until("their answers to be held", NOISE, || async {
+            (proc::rss_kib(pid) > rss + 12_000).then_some(())
+        })
+        .await;
+        assert_eq!(environment.post("/echo", "{}").await.status, 200);
+        until("the deaf to be let go", Duration::from_secs(30), || async {
+            (proc::open_files(pid) <= files + 5).then_some(())
+        })
+        .await;
+        let after = proc::rss_kib(pid);
+        println!("round {round}: RSS {rss} KiB before, {after} KiB after {CLIENTS} deaf clients");
+        // Requests and answers at once, and nothing beside them.
+        assert!(after < rss + most, "{after} KiB");
+        assert!(after * 10 < *first.get_or_insert(after) * 15, "{after} KiB");
+        drop(deaf);
+    }
 }
 
 async fn idle_connections(count: usize) {
@@ -193,7 +195,6 @@ async fn two_thousand_idle_connections_disturb_nobody() {
 #[tokio::test]
 #[ignore = "heavy: cargo xtask test --all"]
 async fn ten_thousand_idle_connections_disturb_nobody() {
-    idle_connections(9_500).await;
     idle_connections(10_000).await;
 }
 

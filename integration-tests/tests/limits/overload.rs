@@ -88,7 +88,8 @@ async fn ten_times_too_much_for_half_a_minute_is_refused_and_forgotten() {
     println!("saturated: {rate} requests a second, RSS {saturated} KiB");
     assert!(of(&counts.refused) == 0 && rate > 50, "{counts:?}");
 
-    let clients = 10 * PERMITS;
+    // A client that is refused asks again after the time of one invocation.
+    let clients = 14 * PERMITS;
     let (overloaded, counts) = load(&environment, clients, TIME, Duration::from_secs(30)).await;
     let served = of(&counts.served) / 30;
     let refused = of(&counts.refused) / 30;
@@ -98,7 +99,7 @@ async fn ten_times_too_much_for_half_a_minute_is_refused_and_forgotten() {
         (0, 0),
         "{counts:?}"
     );
-    assert!(served > rate / 2 && refused > served, "{counts:?}");
+    assert!(served > rate / 2 && refused > 5 * rate, "{counts:?}");
     assert!(
         overloaded * 10 <= saturated * 13,
         "{saturated} to {overloaded} KiB"

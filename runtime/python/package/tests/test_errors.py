@@ -101,6 +101,20 @@ class RemoteErrors(WorkerCase):
 class Rebuild(unittest.TestCase):
     """The rebuilding alone."""
 
+    def test_our_own_names_are_ours_although_the_zato_face_has_the_same(self) -> None:
+        from zato import common
+
+        ours = remote.rebuild({"type": "busker.errors.NotFound", "message": "m", "class": "not-found"})
+        self.assertIs(type(ours), errors.NotFound)
+        theirs = remote.rebuild({"type": "zato.common.NotFound", "message": "m", "class": "not-found"})
+        self.assertIs(type(theirs), common.NotFound)
+
+    def test_a_status_that_the_class_does_not_tell_is_kept(self) -> None:
+        found = remote.rebuild({"type": "x.HTTPException", "message": "m", "class": "unavailable", "status": 502})
+        self.assertEqual(status_of(found), 502)
+        found = remote.rebuild({"type": "Fault", "message": "m", "class": "unavailable"})
+        self.assertIsNone(status_of(found))
+
     def test_classes_become_exceptions_to_catch(self) -> None:
         for word, cls in errors.CLASSES.items():
             with self.subTest(word):

@@ -61,6 +61,22 @@ class Typed:
         named = [item["field"] for item in meta["violations"]]
         self.assertEqual(named, ["side", "price", "when", "lines.1.sku", "lines.1.count"])
 
+    def test_texts_of_xml_are_of_the_hinted_types_at_any_depth(self: Any) -> None:
+        node = self.load()
+        for lines, count in [
+            ({"item": [{"sku": "a", "count": "1"}, {"sku": "b", "count": "2"}]}, 2),
+            ([{"sku": "a", "count": "3"}], 1), ({"sku": "a", "count": "3"}, 1), ("", 0),
+        ]:  # fmt: skip
+            found = node.json("typed.get-total", {**ORDER, "lines": lines}, data_format="xml")
+            self.assertEqual(found["lines"], count)
+        for bad in ("x", "1_0", "", "1.5"):
+            given = {**ORDER, "lines": [{"sku": "a", "count": bad}]}
+            _, meta, _ = node.ask("typed.get-total", given, data_format="xml")
+            self.assertEqual([item["field"] for item in meta["violations"]], ["lines.0.count"], bad)
+        # JSON says types itself.
+        _, meta, _ = node.ask("typed.get-total", {**ORDER, "lines": [{"sku": "a", "count": "1"}]})
+        self.assertEqual([item["field"] for item in meta["violations"]], ["lines.0.count"])
+
     def test_invoke_returns_the_typed_answer_or_plain_values_by_name(self: Any) -> None:
         _, meta, body = self.load().ask("typed.twice", {"word": "ab"})
         self.assertEqual(body, b'[{"word":"a"},{"word":"b"},{"word":"a"},{"word":"b"}]')
