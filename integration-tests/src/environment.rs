@@ -311,32 +311,22 @@ impl Environment {
         answer.unwrap_or_else(|refusal| panic!("{service} {input}: {refusal:?}\n{}", self.log()))
     }
 
-    /// Makes a channel and waits until it is mounted.
+    /// Makes a channel; it is mounted when this returns.
     pub async fn add_channel(&self, name: &str, settings: Value) {
-        let transport = settings["transport"]
-            .as_str()
-            .unwrap_or("plain_http")
-            .to_owned();
         self.ok(
             "busker.channel.http.create",
             json!({"name": name, "active": true, "settings": settings}),
         )
         .await;
-        self.up(&format!("node1/channels/{transport}:{name}")).await;
     }
 
-    /// Makes an outgoing connection and waits until it is up.
+    /// Makes an outgoing connection; it is up when this returns.
     pub async fn add_outgoing(&self, name: &str, settings: Value) {
-        let transport = settings["transport"]
-            .as_str()
-            .unwrap_or("plain_http")
-            .to_owned();
         self.ok(
             "busker.outgoing.http.create",
             json!({"name": name, "active": true, "settings": settings}),
         )
         .await;
-        self.up(&format!("node1/outgoing/{transport}:{name}")).await;
     }
 
     /// Makes a Basic Auth definition.

@@ -40,15 +40,6 @@ fn closed(answer: &Answer, says: &str) {
     assert_eq!(problem["cid"], answer.header("x-busker-cid"), "{answer:?}");
 }
 
-/// Posts until the answer has that status.
-async fn answers(environment: &Environment, path: &str, status: u16) -> Answer {
-    until(&format!("{status} from {path}"), SOON, || async {
-        let answer = environment.post(path, "{}").await;
-        (answer.status == status).then_some(answer)
-    })
-    .await
-}
-
 async fn echo(environment: &Environment) {
     environment
         .add_channel("echo", json!({"url_path": "/echo", "service": "echo"}))
@@ -108,7 +99,7 @@ async fn an_inactive_channel_is_closed_until_it_is_active() {
             json!({"name": "echo", "active": false}),
         )
         .await;
-    let refused = answers(&environment, "/echo", 503).await;
+    let refused = environment.post("/echo", "{}").await;
     closed(&refused, "channel \"echo\" is inactive");
     let actor = environment
         .actor("node1/channels/plain_http:echo")
@@ -124,7 +115,8 @@ async fn an_inactive_channel_is_closed_until_it_is_active() {
             json!({"name": "echo", "active": true}),
         )
         .await;
-    answers(&environment, "/echo", 200).await;
+    let answer = environment.post("/echo", "{}").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[tokio::test]
@@ -135,7 +127,7 @@ async fn an_inactive_service_is_closed_until_it_is_active() {
     environment
         .ok("busker.service.settings.create", settings)
         .await;
-    let refused = answers(&environment, "/echo", 503).await;
+    let refused = environment.post("/echo", "{}").await;
     closed(&refused, "service \"echo\" is inactive");
     let shown = environment
         .ok("busker.service.get", json!({"name": "echo"}))
@@ -147,7 +139,8 @@ async fn an_inactive_service_is_closed_until_it_is_active() {
             json!({"name": "echo", "active": true}),
         )
         .await;
-    answers(&environment, "/echo", 200).await;
+    let answer = environment.post("/echo", "{}").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
 }
 
 #[tokio::test]
@@ -228,7 +221,7 @@ async fn a_channel_waits_for_its_service_and_heals_by_itself() {
     assert_eq!(refused.json()["code"], "waiting-for-service");
 
     environment.deploy("greeter.py", GREETER).await;
-    assert_eq!(answers(&environment, "/greet", 200).await.body, "hello");
+    assert_eq!(environment.post("/greet", "{}").await.body, "hello");
     until("the channel to run", SOON, || async {
         (actor().await["state"] == "running").then_some(())
     })
@@ -238,7 +231,7 @@ async fn a_channel_waits_for_its_service_and_heals_by_itself() {
         .ok("busker.service.delete", json!({"name": "greeter"}))
         .await;
     closed(
-        &answers(&environment, "/greet", 503).await,
+        &environment.post("/greet", "{}").await,
         "\"greeter\" is not deployed",
     );
     until("the channel to miss its service", SOON, || async {

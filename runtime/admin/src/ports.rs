@@ -122,6 +122,9 @@ pub trait NodeView: Send + Sync + fmt::Debug {
 
     /// Node that holds the singleton role, when one does.
     fn role_holder(&self) -> Option<String>;
+
+    /// Ends when this node runs that revision of the configuration, or a newer one.
+    fn runs(&self, revision: i64) -> BoxFuture<'static, ()>;
 }
 
 /// Takes this node off traffic and puts it back.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use busker_model::invocation::Role;
 use busker_model::{
@@ -17,6 +18,9 @@ use crate::ports::AdminDeps;
 
 /// Fields that say what an operation is about, in the order they are looked for.
 const SUBJECTS: [&str; 4] = ["name", "node", "path", "package"];
+
+/// Longest wait of a write for this node to run it. A node that is slower shows it a little later: the write is kept.
+const RUNS_WITHIN: Duration = Duration::from_secs(2);
 
 struct Exposed {
     operation: AdminService,
@@ -81,11 +85,25 @@ async fn run(
                 "not written to the audit log: {error:?}"
             );
         }
+        if outcome.is_ok() {
+            running(&deps).await;
+        }
     }
     let text = serde_json::to_vec(&outcome?).map_err(|error| {
         Fault::internal("the answer could not be written").operator(error.to_string())
     })?;
     Ok(Reply::json(text))
+}
+
+/// Whoever is told that a channel exists calls it with the next line of a script.
+async fn running(deps: &AdminDeps) {
+    let newest = *deps.odb.subscribe().borrow();
+    if tokio::time::timeout(RUNS_WITHIN, deps.node.runs(newest))
+        .await
+        .is_err()
+    {
+        tracing::warn!("this node does not run revision {newest} of the configuration yet");
+    }
 }
 
 /// Permission goes before input: who may not call a service is not told what it takes.

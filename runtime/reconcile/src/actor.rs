@@ -20,8 +20,8 @@ use crate::passes::Passes;
 
 /// Longest time between two passes.
 pub const PASS_EVERY: Duration = Duration::from_secs(30);
-/// Hints within this time make one pass.
-const COALESCE: Duration = Duration::from_millis(50);
+/// Hints within this time make one pass. Short: who makes a channel waits for the pass that shows it.
+const COALESCE: Duration = Duration::from_millis(5);
 
 /// What reconcile reads and fills.
 #[derive(Debug, Clone)]

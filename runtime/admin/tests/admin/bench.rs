@@ -133,6 +133,10 @@ impl NodeView for Node {
     fn role_holder(&self) -> Option<String> {
         Some("node1".to_owned())
     }
+
+    fn runs(&self, _revision: i64) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 impl NodeControl for Node {

@@ -5,7 +5,7 @@ use busker_kit::{Tree, clock};
 use busker_model::event::Event;
 use busker_model::report::ActorPath;
 use busker_model::{Family, Transport};
-use busker_service::Engine;
+use busker_service::{BoxFuture, Engine};
 use busker_services::Entry;
 use serde_json::{Map, Value, json};
 
@@ -109,6 +109,11 @@ impl NodeView for View {
     fn role_holder(&self) -> Option<String> {
         // A single node has nobody to share the role with.
         Some(self.0.ground.config.node.name.clone())
+    }
+
+    fn runs(&self, revision: i64) -> BoxFuture<'static, ()> {
+        let mut runs = self.0.revision.clone();
+        Box::pin(async move { drop(runs.wait_for(|&now| now >= revision).await) })
     }
 }
 
