@@ -265,6 +265,13 @@ async fn a_rust_service_that_panics_fails_alone_and_is_failed_when_it_goes_on() 
             .contains("faulty_node.rs"),
         "{report}"
     );
+    let log = yard.environment.log();
+    let told = log.lines().filter(|line| line.contains(" - ERROR - "));
+    let told: Vec<&str> = told
+        .filter(|line| line.contains("a panic on purpose"))
+        .collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains(cid), "{told:?}");
     yard.is_back(&path).await;
 
     // Ten restarts a minute are its budget; with each, the wait before the next grows.

@@ -1,16 +1,14 @@
 //! Permits, tracked tasks, deadlines and drain: how traffic runs without passing a mailbox.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::timeout_at;
 
-use crate::panic::PanicReport;
+use crate::panic::{PanicReport, caught};
 use crate::pump::{blocking_runtime, runtime};
 
 /// Bounds of a gate.
@@ -240,8 +238,9 @@ impl Gate {
         deadline: Instant,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, WorkEnd> {
-        let task = runtime().spawn(guarded(permit, deadline, work));
-        task.await.unwrap_or(Err(WorkEnd::Cancelled))
+        let (caller, answer) = oneshot::channel();
+        drop(runtime().spawn(answering(permit, deadline, work, caller)));
+        answer.await.unwrap_or(Err(WorkEnd::Cancelled))
     }
 
     /// Runs work on the current HTTP worker: no thread hop. It goes on when the caller goes away.
@@ -253,8 +252,11 @@ impl Gate {
         deadline: Instant,
         work: impl Future<Output = T> + 'static,
     ) -> Result<T, WorkEnd> {
-        let task = tokio::task::spawn_local(guarded(permit, deadline, work));
-        task.await.unwrap_or(Err(WorkEnd::Cancelled))
+        let (caller, answer) = oneshot::channel();
+        drop(tokio::task::spawn_local(answering(
+            permit, deadline, work, caller,
+        )));
+        answer.await.unwrap_or(Err(WorkEnd::Cancelled))
     }
 
     /// Runs work that blocks its thread or burns CPU, on a pool of its own: neither HTTP workers nor other services wait
@@ -267,8 +269,9 @@ impl Gate {
         deadline: Instant,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, WorkEnd> {
-        let task = blocking_runtime().spawn(guarded(permit, deadline, work));
-        match timeout_at(deadline.into(), task).await {
+        let (caller, answer) = oneshot::channel();
+        drop(blocking_runtime().spawn(answering(permit, deadline, work, caller)));
+        match timeout_at(deadline.into(), answer).await {
             Ok(ended) => ended.unwrap_or(Err(WorkEnd::Cancelled)),
             Err(_) => Err(WorkEnd::TimedOut),
         }
@@ -295,11 +298,7 @@ impl Gate {
     ) {
         drop(runtime().spawn(async move {
             if let Err(WorkEnd::Panicked(report)) = guarded(permit, deadline, work).await {
-                tracing::error!(
-                    "detached work panicked: {}\n{}",
-                    report.message,
-                    report.backtrace
-                );
+                abandoned(&report);
             }
         }));
     }
@@ -318,13 +317,35 @@ async fn guarded<T>(
     deadline: Instant,
     work: impl Future<Output = T>,
 ) -> Result<T, WorkEnd> {
-    let end = timeout_at(deadline.into(), AssertUnwindSafe(work).catch_unwind()).await;
+    let end = timeout_at(deadline.into(), caught(work)).await;
     drop(permit);
     match end {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(payload)) => Err(WorkEnd::Panicked(PanicReport::of(payload.as_ref()))),
+        Ok(Err(report)) => Err(WorkEnd::Panicked(report)),
         Err(_) => Err(WorkEnd::TimedOut),
     }
+}
+
+/// The same, answered to a caller who may have gone away by then.
+async fn answering<T>(
+    permit: Permit,
+    deadline: Instant,
+    work: impl Future<Output = T>,
+    caller: oneshot::Sender<Result<T, WorkEnd>>,
+) {
+    if let Err(Err(WorkEnd::Panicked(report))) = caller.send(guarded(permit, deadline, work).await)
+    {
+        abandoned(&report);
+    }
+}
+
+/// The only one who tells of a panic in work that nobody waits for.
+fn abandoned(report: &PanicReport) {
+    tracing::error!(
+        "work nobody waits for panicked: {}\n{}",
+        report.message,
+        report.backtrace
+    );
 }
 
 fn closed_to(why: Closed) -> u8 {

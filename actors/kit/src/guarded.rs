@@ -7,14 +7,12 @@
 //! Restart: as its spec says.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 
-use futures::FutureExt;
 use ractor::message::SerializedMessage;
 use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent};
 
 use crate::child::Crash;
-use crate::panic::PanicReport;
+use crate::panic::caught;
 
 /// The wrapper; same messages, state and arguments as the actor in it.
 pub(crate) struct Guarded<A>(pub(crate) A);
@@ -22,15 +20,11 @@ pub(crate) struct Guarded<A>(pub(crate) A);
 pub(crate) async fn guarded<T>(
     work: impl Future<Output = Result<T, ActorProcessingErr>>,
 ) -> Result<T, ActorProcessingErr> {
-    match AssertUnwindSafe(work).catch_unwind().await {
-        Ok(outcome) => outcome,
-        Err(payload) => {
-            let report = PanicReport::of(payload.as_ref());
-            Err(Crash::new(report.message)
-                .backtrace(report.backtrace)
-                .into())
-        }
-    }
+    caught(work).await.unwrap_or_else(|report| {
+        Err(Crash::new(report.message)
+            .backtrace(report.backtrace)
+            .into())
+    })
 }
 
 impl<A: Actor> Actor for Guarded<A> {

@@ -1,16 +1,14 @@
 //! An owned task that ends with its owner, and the runtime such tasks run on.
 
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 
-use futures::FutureExt;
 use ractor::{ActorProcessingErr, ActorRef, Message};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::child::Crash;
-use crate::panic::PanicReport;
+use crate::panic::caught;
 
 /// Threads for work that blocks; more of it at once waits for one.
 pub const BLOCKING_THREADS: usize = 16;
@@ -87,12 +85,9 @@ impl Pump {
         work: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         Self::spawn(name, async move {
-            let crash = match AssertUnwindSafe(work).catch_unwind().await {
+            let crash = match caught(work).await {
                 Ok(()) => Crash::new(format!("its pump {name} ended")),
-                Err(payload) => {
-                    let report = PanicReport::of(payload.as_ref());
-                    Crash::new(report.message).backtrace(report.backtrace)
-                }
+                Err(report) => Crash::new(report.message).backtrace(report.backtrace),
             };
             if owner.cast(PumpEnded(crash).into()).is_err() {
                 tracing::debug!(pump = name, "a pump ended after its owner");
