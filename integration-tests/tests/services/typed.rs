@@ -131,3 +131,30 @@ async fn lists_come_and_go_and_services_invoke_each_other_with_their_types() {
     assert_eq!(taken.status, 409, "{taken:?}");
     assert_eq!(taken.json()["detail"], "that name is taken");
 }
+
+#[tokio::test]
+async fn a_rust_type_with_a_list_is_read_alike_from_json_xml_and_soap() {
+    let environment = Environment::start().await;
+    open(&environment, "samples.order-total", &ALL).await;
+    let line = |quantity: &str| {
+        format!("<article>a</article><quantity>{quantity}</quantity><price>0.10</price>")
+    };
+    let total = r#"{"net":"0.60","tax":"0.11","gross":"0.71","pieces":6}"#;
+    let json = r#"{"lines":[{"article":"a","quantity":3,"price":"0.10"},{"article":"a","quantity":"3","price":"0.10"}],"tax_percent":"19"}"#;
+    let answer = post(&environment, "json", "samples.order-total", json).await;
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, total),
+        "{answer:?}"
+    );
+    for format in ["xml", "soap"] {
+        let two = format!("<lines><item>{0}</item><item>{0}</item></lines>", line("3"));
+        let sent = format!("<order>{two}<tax_percent>19</tax_percent></order>");
+        let answer = post(&environment, format, "samples.order-total", &sent).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.body.contains("<gross>0.71</gross>"), "{answer:?}");
+        let wrong = format!("<order><lines>{}</lines></order>", line("many"));
+        let answer = post(&environment, format, "samples.order-total", &wrong).await;
+        assert!(answer.body.contains("lines.0.quantity"), "{answer:?}");
+    }
+}

@@ -165,3 +165,21 @@ async fn an_order_adds_up_without_rounding_errors() {
         "{fault}"
     );
 }
+
+#[tokio::test]
+async fn an_order_out_of_xml_is_read_as_one_out_of_json() {
+    let line = r#"{"article":"a","quantity":"3","price":"0.10"}"#;
+    for lines in [
+        format!(r#"{{"item":[{line},{line}]}}"#),
+        format!("[{line},{line}]"),
+    ] {
+        let order = format!(r#"{{"lines":{lines},"tax_percent":"19"}}"#);
+        let total = run("samples.order-total", &order, NOBODY).await.unwrap();
+        assert!(total.contains(r#""pieces":6"#), "{total}");
+    }
+    let order = format!(r#"{{"lines":[{}]}}"#, line.replace("\"3\"", "\"many\""));
+    let fault = run("samples.order-total", &order, NOBODY)
+        .await
+        .unwrap_err();
+    assert!(fault.message.contains("lines.0.quantity"), "{fault}");
+}

@@ -7,6 +7,9 @@ use busker_model::{Fault, Payload, Reply, Request};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+
+use crate::lenient::Lenient;
 
 /// A flat struct whose fields can be declared; derive it.
 ///
@@ -91,30 +94,42 @@ impl<T: SimpleIo + DeserializeOwned + Send + 'static> Input for T {
         if !is_list && let Ok(read) = serde_json::from_slice(bytes) {
             return Ok(read);
         }
-        Err(Fault::violations(why_not::<T>(bytes)))
+        read_leniently(bytes).map_err(Fault::violations)
     }
 }
 
-/// What is wrong with an input that could not be read: what SimpleIO finds, in the words of every other format, else
-/// what the type refuses, with its path.
-fn why_not<T: SimpleIo + DeserializeOwned>(bytes: &[u8]) -> Vec<Violation> {
+/// The long way, for what is not exactly the type: SimpleIO first, so that every format hears the same words, then the
+/// type, told of texts that stand for numbers.
+fn read_leniently<T: SimpleIo + DeserializeOwned>(bytes: &[u8]) -> Result<T, Vec<Violation>> {
     let schema = Schema {
         input: T::fields(),
         bare: true,
         ..Schema::default()
     };
-    if let Err(found) = input::apply(&schema, Some(bytes), &[], false) {
-        return found;
+    let canonical = input::apply(&schema, Some(bytes), &[], false)?;
+    let tree: serde_json::Value = serde_json::from_slice(&canonical)
+        .map_err(|error| vec![Violation::new("body", error.to_string())])?;
+    serde_path_to_error::deserialize(Lenient(tree)).map_err(|error| {
+        let field = dotted(error.path());
+        vec![Violation::new(field, error.into_inner().to_string())]
+    })
+}
+
+/// A path as violations name it, such as `lines.0.quantity`.
+fn dotted(path: &Path) -> String {
+    let steps: Vec<String> = path
+        .iter()
+        .filter_map(|step| match step {
+            Segment::Seq { index } => Some(index.to_string()),
+            Segment::Map { key } => Some(key.clone()),
+            Segment::Enum { variant } => Some(variant.clone()),
+            Segment::Unknown => None,
+        })
+        .collect();
+    if steps.is_empty() {
+        return "body".to_owned();
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Ok(_) => vec![Violation::new("body", "must be one JSON object")],
-        Err(error) => {
-            let path = error.path().to_string();
-            let field = if path == "." { "body".to_owned() } else { path };
-            vec![Violation::new(field, error.into_inner().to_string())]
-        }
-    }
+    steps.join(".")
 }
 
 impl Input for serde_json::Value {
@@ -252,5 +267,89 @@ impl Output for Reply {
 
     fn encode(self) -> Result<Reply, Fault> {
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Sizes {
+        width: u8,
+        #[serde(default)]
+        sealed: bool,
+        #[serde(default = "three")]
+        height: u8,
+        note: Option<String>,
+        parts: Vec<Part>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Part {
+        weight: f64,
+        fragile: bool,
+        tags: Vec<u8>,
+    }
+
+    const fn three() -> u8 {
+        3
+    }
+
+    impl SimpleIo for Sizes {
+        fn fields() -> Vec<Field> {
+            vec![
+                declare::<u8>("width", false, ""),
+                declare::<bool>("sealed", true, ""),
+                declare::<u8>("height", true, ""),
+                declare::<Option<String>>("note", false, ""),
+                declare::<Vec<Part>>("parts", false, ""),
+            ]
+        }
+    }
+
+    #[test]
+    fn texts_stand_for_numbers_at_any_depth_and_what_is_missing_has_its_default() {
+        let sent = r#"{"width":"2","height":"","parts":{"item":[
+            {"weight":"1.5","fragile":"yes","tags":{"item":["1","2"]}},
+            {"weight":2,"fragile":false,"tags":""}]}}"#;
+        let read: Sizes = read_leniently(sent.as_bytes()).unwrap();
+        let part = |weight, fragile, tags: &[u8]| Part {
+            weight,
+            fragile,
+            tags: tags.to_vec(),
+        };
+        let expected = Sizes {
+            width: 2,
+            sealed: false,
+            height: 3,
+            note: None,
+            parts: vec![part(1.5, true, &[1, 2]), part(2.0, false, &[])],
+        };
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named_by_its_path() {
+        let part =
+            |weight: &str| format!(r#"{{"weight":{weight},"fragile":"no","tags":["1","x"]}}"#);
+        for (sent, field) in [
+            (r#"{"width":"wide","parts":[]}"#.to_owned(), "width"),
+            (r#"{"width":300,"parts":[]}"#.to_owned(), "width"),
+            (r#"{"width":1}"#.to_owned(), "parts"),
+            (
+                format!(r#"{{"width":1,"parts":[{}]}}"#, part("\"heavy\"")),
+                "parts.0.weight",
+            ),
+            (
+                format!(r#"{{"width":1,"parts":[{}]}}"#, part("1")),
+                "parts.0.tags.1",
+            ),
+        ] {
+            let violations = read_leniently::<Sizes>(sent.as_bytes()).unwrap_err();
+            assert_eq!(violations[0].field, field, "{sent}: {violations:?}");
+        }
     }
 }

@@ -34,6 +34,7 @@
 
 pub mod context;
 pub mod io;
+mod lenient;
 pub mod outgoing;
 pub mod ports;
 pub mod registry;

@@ -14,6 +14,8 @@ mod slots;
 mod tests;
 mod text;
 
+pub use text::boolean;
+
 /// The type of a field on the wire.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

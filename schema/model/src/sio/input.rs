@@ -9,8 +9,9 @@ use crate::object::Violation;
 /// Applies the input declaration.
 ///
 /// `body` is the JSON text of the payload, if there is one; a missing, null or empty-text body has no fields, and
-/// fields that are not declared are ignored. `params` are query and path parameters after the channel's rule of
-/// precedence; a repeated name is a list. The answer is a JSON object with every declared field, in declared order.
+/// fields that are not declared are ignored; the typed faces refuse one that is there twice. `params` are query and path parameters after the channel's rule of
+/// precedence; a repeated name is a list. The answer is a JSON object with every declared field, in declared order; the
+/// typed faces (`bare`) get no member for a field that was not sent, so that the default of their own type holds.
 ///
 /// # Errors
 /// Every missing and every unconvertible field, in declared order; a body that is not an object is named `body`.
@@ -25,11 +26,14 @@ pub fn apply(
     }
     let slots = read_body(sio, body)?;
     let mut out = Vec::with_capacity(2 + body.map_or(0, <[u8]>::len));
+    out.push(b'{');
     let mut violations = Vec::new();
     for (field, slot) in sio.input.iter().zip(slots) {
         let sent = pick(field, slot, params, params_first);
         match value_of(sio, field, sent) {
-            Ok(value) => push_member(&mut out, &field.name, &value),
+            Ok(Some(value)) => push_member(&mut out, &field.name, &value),
+            Ok(None) if sio.bare => {}
+            Ok(None) => push_member(&mut out, &field.name, "null"),
             Err(message) => violations.push(Violation::new(field.name.as_str(), message)),
         }
     }
@@ -48,7 +52,7 @@ fn read_body<'a>(
     if matches!(body, b"" | b"null" | b"\"\"") {
         return Ok(vec![None; sio.input.len()]);
     }
-    slots::read(&sio.input, body).map_err(|error| {
+    slots::read(&sio.input, body, sio.bare).map_err(|error| {
         let message = match std::str::from_utf8(body).map(Shape::of) {
             Ok(Shape::Object) | Err(_) => format!("not valid JSON: {error}"),
             Ok(shape) => format!("expected a JSON object, got {}", shape.word()),
@@ -80,23 +84,24 @@ fn pick<'a>(
     Some(Cow::Owned(text::join_list(all.map(text::quote))))
 }
 
-/// The canonical JSON text of a field.
+/// The canonical JSON text of a field; `None` when it was not sent and nothing declared stands in.
 fn value_of<'a>(
     sio: &SimpleIo,
     field: &Field,
     sent: Option<Cow<'a, str>>,
-) -> Result<Cow<'a, str>, String> {
+) -> Result<Option<Cow<'a, str>>, String> {
     match sent {
         Some(json) if !(sio.bare && says_nothing(field, &json)) => match json {
             Cow::Borrowed(json) => coerce::input(field, json),
             Cow::Owned(json) => coerce::input(field, &json).map(|value| value.into_owned().into()),
-        },
+        }
+        .map(Some),
         Some(_) if field.required => Err("a value is required".to_owned()),
         None if field.required => Err("required input field is missing".to_owned()),
-        Some(_) | None => Ok(match (&field.default, &sio.default_value) {
-            (Some(value), _) | (None, Some(value)) => Cow::Owned(value.to_string()),
-            (None, None) => Cow::Borrowed("null"),
-        }),
+        Some(_) | None => {
+            let default = field.default.as_ref().or(sio.default_value.as_ref());
+            Ok(default.map(|value| Cow::Owned(value.to_string())))
+        }
     }
 }
 
@@ -120,7 +125,9 @@ fn says_nothing(field: &Field, json: &str) -> bool {
 }
 
 fn push_member(out: &mut Vec<u8>, name: &str, value: &str) {
-    out.push(if out.is_empty() { b'{' } else { b',' });
+    if out.len() > 1 {
+        out.push(b',');
+    }
     out.extend_from_slice(text::quote(name).as_bytes());
     out.push(b':');
     out.extend_from_slice(value.as_bytes());

@@ -50,7 +50,7 @@ pub fn apply<'a>(sio: &'a SimpleIo, body: &'a [u8]) -> Result<Output<'a>, Fault>
 }
 
 fn item<'a>(sio: &'a SimpleIo, object: &'a [u8]) -> Result<Vec<Cow<'a, str>>, Fault> {
-    let slots = slots::read(&sio.output, object).map_err(|_| not_an_object())?;
+    let slots = slots::read(&sio.output, object, false).map_err(|_| not_an_object())?;
     sio.output
         .iter()
         .zip(slots)

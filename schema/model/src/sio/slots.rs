@@ -1,6 +1,6 @@
 //! Reads the declared fields out of a JSON object in one pass, without copying what is not declared.
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -9,19 +9,24 @@ use super::Field;
 /// One slot for each declared field: its value as JSON text, if the object has it.
 pub(super) type Slots<'a> = Vec<Option<&'a str>>;
 
-/// Reads an object; unknown keys are skipped and a repeated key keeps its last value.
+/// Reads an object; unknown keys are skipped and a repeated key keeps its last value, unless each may be there `once`.
 ///
 /// # Errors
 /// Text that is not one JSON object.
-pub(super) fn read<'a>(fields: &[Field], json: &'a [u8]) -> Result<Slots<'a>, serde_json::Error> {
+pub(super) fn read<'a>(
+    fields: &[Field],
+    json: &'a [u8],
+    once: bool,
+) -> Result<Slots<'a>, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(json);
-    let slots = reader.deserialize_map(Members { fields })?;
+    let slots = reader.deserialize_map(Members { fields, once })?;
     reader.end()?;
     Ok(slots)
 }
 
 struct Members<'f> {
     fields: &'f [Field],
+    once: bool,
 }
 
 impl<'de> Visitor<'de> for Members<'_> {
@@ -35,6 +40,11 @@ impl<'de> Visitor<'de> for Members<'_> {
         let mut slots = vec![None; self.fields.len()];
         while let Some(place) = map.next_key_seed(Place(self.fields))? {
             match place.and_then(|index| slots.get_mut(index)) {
+                Some(Some(_)) if self.once => {
+                    let name = place.and_then(|index| self.fields.get(index));
+                    let name = name.map_or("", |field| &field.name);
+                    return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+                }
                 Some(slot) => *slot = Some(map.next_value::<&RawValue>()?.get()),
                 None => {
                     map.next_value::<IgnoredAny>()?;

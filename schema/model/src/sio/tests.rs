@@ -211,10 +211,24 @@ fn an_empty_text_is_no_number_for_typed_faces() {
         vec![Violation::new("limit", "a value is required")]
     );
     declared.input[0].required = false;
+    assert_eq!(apply(&declared, r#"{"limit":""}"#).unwrap(), "{}");
+}
+
+#[test]
+fn what_was_not_sent_is_null_for_zatos_face_and_left_out_for_typed_ones() {
+    let mut declared = sio(vec![
+        Field::new("a", false),
+        Field::new("b", true),
+        Field::new("c", false),
+    ]);
+    declared.input[2].default = Some("d".into());
+    let sent = r#"{"a":null,"b":"1"}"#;
     assert_eq!(
-        apply(&declared, r#"{"limit":""}"#).unwrap(),
-        r#"{"limit":null}"#
+        apply(&declared, sent).unwrap(),
+        r#"{"a":null,"b":"1","c":"d"}"#
     );
+    declared.bare = true;
+    assert_eq!(apply(&declared, sent).unwrap(), r#"{"b":"1","c":"d"}"#);
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn without_leading_zeros(digits: &str) -> &str {
 }
 
 /// A boolean by Zato's words; the empty text is false.
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub fn boolean(text: &str) -> Option<bool> {
     const TRUE: [&str; 6] = ["true", "yes", "on", "y", "t", "1"];
     const FALSE: [&str; 7] = ["false", "no", "off", "n", "f", "0", ""];
     let word = text.trim();
