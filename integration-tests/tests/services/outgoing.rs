@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use busker_integration_tests::{Environment, Peer, PeerAnswer, PeerRequest};
 use serde_json::{Value, json};
 
+use crate::child::Server;
 use crate::formats::{open, post};
 
 const SOURCE: &str = include_str!("outgoing.py");
@@ -208,4 +209,31 @@ async fn a_connection_nobody_made_and_parts_that_are_not_there_are_told_by_name(
     let keys = post(&environment, "json", "outgoing.keys", "{}").await;
     assert_eq!(keys.status, 503, "{keys:?}");
     assert!(keys.body.contains("not configured"), "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_peer_over_https_is_trusted_by_the_authority_that_was_named_and_no_other() {
+    let environment = Environment::start().await;
+    environment.deploy("outgoing.py", SOURCE).await;
+    let file = |name: &str| environment.node().join("certs").join(name);
+    let server = Server::start(&[
+        "https",
+        file("node.pem").to_str().unwrap(),
+        file("node.key").to_str().unwrap(),
+    ]);
+    let address = format!("https://127.0.0.1:{}", server.port);
+    let authority = std::fs::read_to_string(environment.dir.join("ca/ca.pem")).unwrap();
+    let trusting = json!({"address": address, "ca_pem": authority, "retries": 0});
+    environment.add_outgoing("crm", trusting).await;
+    open(&environment, "outgoing.status", &["json"]).await;
+    let answer = post(&environment, "json", "outgoing.status", "{}").await;
+    assert_eq!(answer.json(), json!({"status": 200}), "{answer:?}");
+
+    let distrusting = json!({"name": "crm", "settings": {"ca_pem": null}});
+    environment
+        .ok("busker.outgoing.http.edit", distrusting)
+        .await;
+    let answer = post(&environment, "json", "outgoing.status", "{}").await;
+    assert!(matches!(answer.status, 502 | 503), "{answer:?}");
+    assert!(answer.body.contains("certificate"), "{answer:?}");
 }

@@ -1,10 +1,13 @@
-"""Servers for libraries.py, each a process of its own: `servers.py xmlrpc` and `servers.py smtp FOLDER`.
+"""Servers that services talk to, each a process of its own: `servers.py xmlrpc`, `servers.py smtp FOLDER` and
+`servers.py https CERTIFICATE KEY`.
 
 Each prints its port and serves until it is killed. Mails are written to FOLDER, one file each.
 """
 
+import http.server
 import os
 import socketserver
+import ssl
 import sys
 from xmlrpc.server import SimpleXMLRPCServer
 
@@ -56,7 +59,28 @@ def smtp():
     return socketserver.ThreadingTCPServer(("127.0.0.1", 0), Mail)
 
 
+class Secret(http.server.BaseHTTPRequestHandler):
+    """Answers what only a client that trusts us gets to see."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "10")
+        self.end_headers()
+        self.wfile.write(b"behind TLS")
+
+    def log_message(self, *args):
+        pass
+
+
+def https():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[2], sys.argv[3])
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Secret)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    return server
+
+
 if __name__ == "__main__":
-    served = {"xmlrpc": xmlrpc, "smtp": smtp}[sys.argv[1]]()
+    served = {"xmlrpc": xmlrpc, "smtp": smtp, "https": https}[sys.argv[1]]()
     print(served.server_address[1], flush=True)
     served.serve_forever()

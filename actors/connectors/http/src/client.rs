@@ -35,7 +35,9 @@ pub(crate) fn build(settings: &OutgoingSettings) -> Result<Client, Failure> {
         .pool_idle_timeout(IDLE)
         .pool_max_idle_per_host(usize::try_from(settings.pool_size).unwrap_or(usize::MAX))
         .user_agent("busker");
-    if settings.address.starts_with("http:") && !settings.follow_redirects {
+    if let Some(authorities) = settings.authorities() {
+        builder = builder.tls_certs_only(authorities);
+    } else if settings.address.starts_with("http:") && !settings.follow_redirects {
         // No TLS will be spoken: the certificates of the system need not be read for each such connection.
         builder = builder.tls_certs_only([]);
     }

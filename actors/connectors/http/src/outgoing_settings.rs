@@ -3,6 +3,7 @@
 use busker_connector::{Kind, Settings};
 use busker_model::object::{Reference, Violation};
 use busker_model::{DataFormat, Family, Transport};
+use reqwest::Certificate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -77,6 +78,9 @@ pub struct OutgoingSettings {
     #[serde(default = "max_response_bytes")]
     #[schemars(range(min = 1, max = MAX_RESPONSE_BYTES))]
     pub max_response_bytes: u64,
+    /// Certificates, in PEM, of the authorities that may have issued the peer's, instead of those the system knows.
+    #[serde(default)]
+    pub ca_pem: Option<String>,
     /// Whether redirects are followed; else they are the answer.
     #[serde(default)]
     pub follow_redirects: bool,
@@ -225,9 +229,23 @@ impl OutgoingSettings {
                 "may not hold '?' or '#'; a query is given with each request",
             );
         }
+        if self.ca_pem.is_some() && self.authorities().is_none() {
+            faults.add(
+                "ca_pem",
+                "holds no certificate; give the whole file, from -----BEGIN CERTIFICATE----- on",
+            );
+        }
         if let Err(denied) = Guard::of(self).check(url) {
             faults.add("address", format!("{denied}; allow_link_local allows it"));
         }
+    }
+
+    /// The authorities to trust, when the system's are not; `None` when the text holds no certificate.
+    pub(crate) fn authorities(&self) -> Option<Vec<Certificate>> {
+        let pem = self.ca_pem.as_ref()?;
+        Certificate::from_pem_bundle(pem.as_bytes())
+            .ok()
+            .filter(|found| !found.is_empty())
     }
 
     fn check_message(&self, faults: &mut Faults) {

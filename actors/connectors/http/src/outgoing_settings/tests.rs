@@ -36,7 +36,7 @@ fn an_address_is_enough() {
 #[test]
 fn every_fault_is_listed_with_its_field() {
     let wrong = json!({
-        "address": "ftp://me:secret@host?x=1", "url_path": "a b", "method": "get", "ping_method": "",
+        "address": "ftp://me:secret@host?x=1", "ca_pem": "no", "url_path": "a b", "method": "get", "ping_method": "",
         "soap_action": "x", "timeout_ms": 0, "connect_timeout_ms": 3_600_001, "pool_size": 0,
         "max_response_bytes": 0, "retries": 11, "breaker": {"failures": 0, "open_ms": 0, "window_ms": 0},
     });
@@ -44,6 +44,7 @@ fn every_fault_is_listed_with_its_field() {
         "address",
         "address",
         "address",
+        "ca_pem",
         "url_path",
         "url_path",
         "method",
