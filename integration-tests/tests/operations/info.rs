@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use busker_integration_tests::{Environment, busker};
+use busker_integration_tests::{Environment, binary, busker};
 use serde_json::Value;
 
 /// Fields of the article's table for a component that runs.
@@ -232,4 +232,26 @@ async fn a_second_start_is_quick_and_an_idle_node_is_small() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(rss <= IDLE_RSS_KIB, "{rss} KiB");
     assert!(environment.workers(None).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_node_holds_nothing_open_that_its_starter_had() {
+    let environment = Environment::create();
+    let lock = environment.dir.join("a-lock");
+    let started = std::process::Command::new("sh")
+        .args(["-c", "exec 9> \"$1\"; exec \"$2\" start \"$3\"", "sh"])
+        .args([&lock, &binary(), &environment.dir])
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(started.success());
+    let pid = environment.pid().unwrap();
+    let open: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+        .collect();
+    assert!(
+        lock.exists() && open.len() > 3 && !open.contains(&lock),
+        "{open:?}"
+    );
 }

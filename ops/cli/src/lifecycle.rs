@@ -24,6 +24,8 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(50);
+/// The first file descriptor after the standard ones.
+const FIRST_INHERITED: i32 = 3;
 /// Most of a start's complaints that are shown, in bytes.
 const COMPLAINT_BYTES: usize = 4096;
 
@@ -122,6 +124,8 @@ fn spawn(node: &NodeConfig, console: &Path) -> Result<Child, Failure> {
     let program = std::env::current_exe()
         .map_err(|error| Failure::new(Exit::Internal, format!("this program: {error}")))?;
     let file = File::create(console).map_err(|error| Failure::file(console, &error))?;
+    // A lock or a pipe of whoever runs this command would be held as long as the node lives.
+    close_fds::set_fds_cloexec(FIRST_INHERITED, &[]);
     Command::new(program)
         .args(["node", "run", "--detached"])
         .arg(&node.dir)
