@@ -16,7 +16,7 @@ const TABLE: [(&str, u16, &str); 28] = [
     ("ValidationException", 400, "invalid"),
     ("Inactive", 503, "unavailable"),
     ("ZatoException", 500, "internal"),
-    ("HTTP 402", 400, "invalid"),
+    ("HTTP 402", 402, "invalid"),
     ("HTTP 409", 409, "conflict"),
     ("HTTP 413", 413, "too-large"),
     ("HTTP 500", 500, "internal"),

@@ -45,9 +45,13 @@ impl ErrorStyle {
 /// The HTTP status of a fault.
 #[must_use]
 pub fn status_of(fault: &Fault) -> u16 {
+    if let Some(chosen) = fault.detail.as_ref().and_then(|detail| detail.status) {
+        return chosen;
+    }
     match (fault.code_str(), fault.class) {
         (Some("method-not-allowed"), _) => 405,
-        (Some("slow-body"), _) => 408,
+        (Some("slow-body" | "slow-head"), _) => 408,
+        (Some("head-too-large"), _) => 431,
         (Some("rate-limited"), _) => 429,
         (_, ErrorClass::Invalid) => 400,
         (_, ErrorClass::Unauthenticated) => 401,

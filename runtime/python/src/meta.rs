@@ -152,6 +152,9 @@ pub(crate) struct ErrorObject {
     /// File at fault, in DEPLOYFAIL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<String>,
+    /// In ERR: nested calls in the worker, as in RES.
+    #[serde(default, skip_serializing)]
+    pub(crate) local: Vec<LocalEntry>,
 }
 
 impl ErrorObject {
@@ -188,7 +191,10 @@ impl ErrorObject {
             Some(_) | None => {}
         }
         fault.retry = self.retry || fault.retry;
-        fault.detail_mut().violations = std::mem::take(&mut self.violations);
+        let detail = fault.detail_mut();
+        detail.status = self.status;
+        detail.violations = std::mem::take(&mut self.violations);
+        detail.local_calls = local_calls(std::mem::take(&mut self.local));
         fault.exception(self.exception())
     }
 
@@ -241,6 +247,10 @@ impl ErrorObject {
 
 /// The status of a fault whose class has another one as a rule; what [`ErrorObject::fault`] reads.
 fn status_of(fault: &Fault) -> Option<u16> {
+    let chosen = fault.detail.as_ref().and_then(|detail| detail.status);
+    if chosen.is_some() {
+        return chosen;
+    }
     let by_remote = fault.class == ErrorClass::Unavailable && fault.side == Side::Remote;
     match fault.code_str() {
         Some("method-not-allowed") => Some(405),
@@ -252,7 +262,7 @@ fn status_of(fault: &Fault) -> Option<u16> {
 
 /// The exception a service gets for a fault of the node's own; by its class, unless Zato has a special one.
 fn exception_of(fault: &Fault) -> &'static str {
-    if fault.code_str() == Some("inactive") {
+    if matches!(fault.code_str(), Some("inactive" | "service-inactive")) {
         return "zato.common.Inactive";
     }
     match fault.class {
@@ -289,7 +299,7 @@ pub(crate) struct ResultMeta {
     #[serde(default)]
     pub(crate) headers: Vec<(String, String)>,
     #[serde(default)]
-    pub(crate) local: Vec<(String, u64, bool)>,
+    pub(crate) local: Vec<LocalEntry>,
     #[serde(default)]
     pub(crate) kind: BodyKind,
     /// In CALLRES: key that a Zato service sees around the answer, which is inside it.
@@ -314,18 +324,25 @@ pub(crate) fn reply(frame: Frame) -> Result<Reply, FrameError> {
         BodyKind::Raw => ReplyBody::Raw(frame.body),
         BodyKind::Empty => ReplyBody::Empty,
     };
-    let local = |(service, micros, ok)| LocalCall {
-        service,
-        micros,
-        ok,
-    };
     Ok(Reply {
         body,
         status: meta.status,
         content_type: meta.content_type,
         headers: meta.headers,
-        local_calls: meta.local.into_iter().map(local).collect(),
+        local_calls: local_calls(meta.local),
     })
+}
+
+/// A nested call in the worker: service, microseconds, whether it ended without an exception.
+type LocalEntry = (String, u64, bool);
+
+fn local_calls(entries: Vec<LocalEntry>) -> Vec<LocalCall> {
+    let call = |(service, micros, ok)| LocalCall {
+        service,
+        micros,
+        ok,
+    };
+    entries.into_iter().map(call).collect()
 }
 
 /// LOG.

@@ -5,6 +5,7 @@ use std::panic::Location;
 
 use serde::{Deserialize, Serialize};
 
+use crate::invocation::LocalCall;
 use crate::object::Violation;
 
 /// What kind of failure it is. `runtime/pipeline/src/respond.rs` turns classes into protocol answers, nothing else does.
@@ -126,6 +127,10 @@ pub struct Detail {
     pub retry_after_s: Option<u32>,
     /// Realm of the 401 challenge.
     pub realm: Option<String>,
+    /// HTTP status that the service chose for its error.
+    pub status: Option<u16>,
+    /// Nested calls that were made before it in the same worker process.
+    pub local_calls: Vec<LocalCall>,
 }
 
 impl Fault {

@@ -140,7 +140,7 @@ impl Generation {
             match timeout_at(deadline.into(), heard.recv()).await {
                 Ok(Some(Ok(deployed))) => ready = Some(deployed),
                 Ok(Some(Err(why))) => {
-                    return Err(rejection::of_worker(why, files, &host.zygote.stderr.text()));
+                    return Err(rejection::of_worker(why, files, &host.zygote.stderr.take()));
                 }
                 Ok(None) | Err(_) => {
                     let fault = Fault::timeout("the workers did not become ready in time");

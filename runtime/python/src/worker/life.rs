@@ -252,7 +252,7 @@ async fn finish(
     };
     let asked = matches!(end, End::Asked { .. });
     let reason = reason_of(end, how_it_ended(&plan.zygote, process).await);
-    let stderr = plan.zygote.stderr.text();
+    let stderr = plan.zygote.stderr.take();
     if !retired {
         // Before its callers know, or their next call would come too early to be refused.
         count_crash(args, &running, asked);

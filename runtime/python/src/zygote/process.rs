@@ -78,23 +78,31 @@ impl Drop for Process {
 pub(crate) struct StderrTail(ArcSwap<VecDeque<Arc<str>>>);
 
 impl StderrTail {
-    /// Adds a line. There is one writer, so that reading and storing need not be one step.
+    /// Adds a line.
     pub(super) fn push(&self, line: &str) {
-        let mut lines = VecDeque::clone(&self.0.load());
-        if lines.len() >= TAIL_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(logs::cut(line).into());
-        self.0.store(Arc::new(lines));
+        let line: Arc<str> = logs::cut(line).into();
+        self.0.rcu(|lines| {
+            let mut lines = VecDeque::clone(lines);
+            if lines.len() >= TAIL_LINES {
+                lines.pop_front();
+            }
+            lines.push_back(Arc::clone(&line));
+            lines
+        });
+    }
+
+    /// The lines as one text, which are the last words of the process that just ended: the next one has its own.
+    pub(crate) fn take(&self) -> String {
+        joined(&self.0.swap(Arc::default()))
     }
 
     /// The lines as one text.
     pub(crate) fn text(&self) -> String {
-        let lines = self.0.load();
-        lines
-            .iter()
-            .map(|line| &**line)
-            .collect::<Vec<_>>()
-            .join("\n")
+        joined(&self.0.load())
     }
+}
+
+fn joined(lines: &VecDeque<Arc<str>>) -> String {
+    let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
+    lines.join("\n")
 }

@@ -82,39 +82,33 @@ async fn an_http_error_of_a_service_is_a_fault_of_its_class_however_far_it_trave
     let node = Node::start(1).await;
     node.load(1, RAISING).await;
     let cases = [
-        ("bad", ErrorClass::Invalid, None, "the symbol is odd"),
-        ("who", ErrorClass::Unauthenticated, None, "who?"),
-        ("no", ErrorClass::Forbidden, None, "not you"),
-        ("none", ErrorClass::NotFound, None, "no such symbol"),
-        (
-            "verb",
-            ErrorClass::Invalid,
-            Some("method-not-allowed"),
-            "no PUT",
-        ),
-        ("often", ErrorClass::Busy, Some("rate-limited"), "slowly"),
-        ("gateway", ErrorClass::Unavailable, None, "the bank is away"),
-        ("slow", ErrorClass::Timeout, None, "late"),
-        ("odd", ErrorClass::Invalid, None, "a teapot"),
-        ("bug", ErrorClass::Internal, None, "failed with"),
+        ("bad", ErrorClass::Invalid, 400, "the symbol is odd"),
+        ("who", ErrorClass::Unauthenticated, 401, "who?"),
+        ("no", ErrorClass::Forbidden, 403, "not you"),
+        ("none", ErrorClass::NotFound, 404, "no such symbol"),
+        ("verb", ErrorClass::Invalid, 405, "no PUT"),
+        ("often", ErrorClass::Busy, 429, "slowly"),
+        ("gateway", ErrorClass::Unavailable, 502, "the bank is away"),
+        ("slow", ErrorClass::Timeout, 504, "late"),
+        ("odd", ErrorClass::Invalid, 418, "a teapot"),
+        ("bug", ErrorClass::Internal, 500, "failed with"),
     ];
-    for (way, class, code, message) in cases {
+    for (way, class, status, message) in cases {
         let payload = json!({ "way": way }).to_string();
-        let fault = node.call("test.raise", &payload).await.unwrap_err();
-        assert_eq!((fault.class, fault.code_str()), (class, code), "{fault:?}");
-        assert!(fault.message.contains(message), "{fault:?}");
-        assert_eq!(
-            fault.side == Side::Remote,
-            way == "gateway",
-            "{way} {fault:?}"
-        );
-        let nested = node.call("test.pass", &payload).await.unwrap_err();
-        assert_eq!(
-            (nested.class, nested.code_str()),
-            (class, code),
-            "{nested:?}"
-        );
-        assert!(nested.message.contains(message), "{nested:?}");
+        for service in ["test.raise", "test.pass"] {
+            let fault = node.call(service, &payload).await.unwrap_err();
+            let detail = fault.detail.as_ref().unwrap();
+            assert_eq!(
+                (fault.class, detail.status),
+                (class, Some(status)),
+                "{fault:?}"
+            );
+            assert!(fault.message.contains(message), "{fault:?}");
+            if service == "test.raise" {
+                let remote = fault.side == Side::Remote;
+                assert_eq!(remote, way == "gateway", "{way} {fault:?}");
+            }
+        }
     }
 }
 

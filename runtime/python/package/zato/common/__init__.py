@@ -45,7 +45,11 @@ class HTTPException(ZatoException):
     def __init__(self, cid: Optional[str], msg: str, status: int) -> None:
         super().__init__(cid, msg)
         self.status = int(status)
-        self.reason = HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""
+
+    @property
+    def reason(self) -> str:
+        """The usual phrase of the status."""
+        return HTTPStatus(self.status).phrase if self.status in set(HTTPStatus) else ""
 
 
 class BadRequest(HTTPException):
@@ -118,7 +122,7 @@ for _cls in (
     MethodNotAllowed, TooManyRequests,
 ):  # fmt: skip
     _text_only(_cls)
-# Faults have a class and no status of their own, so a rarer one (418) comes back as the usual one of its class (400).
+# Its status comes beside it, where the service chose one: see remote.rebuild.
 EXCEPTION_TYPES["HTTPException"] = lambda text, class_: HTTPException(None, text, CLASS_STATUSES.get(class_, 500))
 EXCEPTION_TYPES["Inactive"] = lambda text, class_: Inactive(text)
 EXCEPTION_TYPES["NotConfigured"] = lambda text, class_: NotConfigured(text)
