@@ -34,7 +34,7 @@ pub struct Entry {
     /// How asynchronous invocations of it are kept.
     pub delivery: Delivery,
     /// Why it takes no work; `None` when it does.
-    pub closed: Option<&'static str>,
+    pub closed: Option<Closed>,
     /// Where it tells of invocations that failed.
     pub complaints: Complaints,
     /// Told of every panic, so that the gate's supervisor counts it.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
-use busker_kit::{Backoff, ChildSpec, Crash, Gate, GateSettings, PanicReport, Restart, Seat};
+use busker_kit::{
+    Backoff, ChildSpec, Closed, Crash, Gate, GateSettings, PanicReport, Restart, Seat,
+};
 use busker_model::ActorState;
 use busker_model::service::{DEFAULT_MAX_CONCURRENCY, ServiceSettings};
 use busker_service::Runner;
@@ -185,7 +187,7 @@ fn entry(args: &InstanceArgs, me: ActorRef<InstanceMessage>) -> Entry {
             .unwrap_or(slow_ms)
             .saturating_mul(1000),
         delivery: settings.delivery.unwrap_or(definition.delivery),
-        closed: (!desired.active).then_some("inactive"),
+        closed: (!desired.active).then_some(Closed::Inactive),
         complaints: Complaints::new(args.seat.clone()),
         panics: PanicPort(Some(me)),
     }

@@ -114,12 +114,17 @@ fn find(directory: &Directory, request: &Request) -> Result<Arc<Entry>, Fault> {
     directory.get(name).ok_or_else(|| unknown(name))
 }
 
-fn closed(name: &str, why: &'static str) -> Fault {
+fn closed(name: &str, why: Closed) -> Fault {
+    let (word, code) = match why {
+        Closed::Draining | Closed::Stopped => ("stopping", "service-stopping"),
+        Closed::Inactive => ("inactive", "service-inactive"),
+        Closed::Failed => ("failed", "service-failed"),
+    };
     Fault::new(
         ErrorClass::Unavailable,
-        format!("service {name:?} is {why}"),
+        format!("service {name:?} is {word}"),
     )
-    .code("service-closed")
+    .code(code)
 }
 
 fn refusal(name: &str, refused: &Refused) -> Fault {
@@ -131,9 +136,7 @@ fn refusal(name: &str, refused: &Refused) -> Fault {
         Refused::Deadline => Fault::timeout(format!(
             "service {name:?} had no free permit before the deadline"
         )),
-        Refused::Closed(Closed::Draining | Closed::Stopped) => closed(name, "stopping"),
-        Refused::Closed(Closed::Inactive) => closed(name, "inactive"),
-        Refused::Closed(Closed::Failed) => closed(name, "failed"),
+        Refused::Closed(why) => closed(name, *why),
     }
 }
 
@@ -176,13 +179,18 @@ fn finish(
     entry
         .stats
         .ran(micros(took), outcome.is_ok(), entry.slow_after_micros);
-    if let Ok(reply) = &outcome {
-        for call in &reply.local_calls {
-            if let Some(other) = directory.get(&call.service) {
-                other
-                    .stats
-                    .ran(call.micros, call.ok, other.slow_after_micros);
-            }
+    let local_calls = match &outcome {
+        Ok(reply) => reply.local_calls.as_slice(),
+        Err(fault) => fault
+            .detail
+            .as_ref()
+            .map_or(&[][..], |detail| &detail.local_calls),
+    };
+    for call in local_calls {
+        if let Some(other) = directory.get(&call.service) {
+            other
+                .stats
+                .ran(call.micros, call.ok, other.slow_after_micros);
         }
     }
     outcome
@@ -219,7 +227,7 @@ fn work_end(entry: &Entry, run: Run, end: WorkEnd) -> Fault {
                 .operator(text)
         }
         WorkEnd::TimedOut => Fault::timeout(format!("service {name} did not finish in time")),
-        WorkEnd::Cancelled => closed(name.as_str(), "stopping"),
+        WorkEnd::Cancelled => closed(name.as_str(), Closed::Stopped),
     }
 }
 

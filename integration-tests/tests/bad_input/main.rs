@@ -245,6 +245,14 @@ async fn a_request_that_could_be_read_in_two_ways_is_not_read() {
     for (what, sent) in heads::smuggling() {
         let (status, text) = heads::refused_and_closed(&environment, what, sent.as_bytes()).await;
         assert!(matches!(status, 400 | 431), "{what}: {text}");
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        let cid = format!("x-busker-cid: {}", problem["cid"].as_str().unwrap());
+        assert!(head.contains(&cid), "{what}: {text}");
+        assert!(
+            !problem["detail"].as_str().unwrap().is_empty(),
+            "{what}: {text}"
+        );
     }
     assert_eq!(heads::answered(&environment, "plain_http:json").await, 0);
     for (what, body) in heads::chunks() {

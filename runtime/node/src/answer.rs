@@ -24,10 +24,13 @@ pub(crate) fn problem(cid: Cid, fault: &Fault) -> HttpResponse {
     answer(cid, respond(fault, cid, ErrorStyle::Problem, false))
 }
 
-/// Once per request: what is ours is a line at error, with all an operator needs; a caller's mistake is one at debug.
-/// `channel` is `None` for the API.
+/// Codes of states that an operator chose: requests that meet them are no news, however many come.
+const CHOSEN: [&str; 3] = ["standby", "inactive", "service-inactive"];
+
+/// Once per request: what is ours is a line at error, with all an operator needs; a caller's mistake, or a state an
+/// operator chose, is one at debug. `channel` is `None` for the API.
 pub(crate) fn log(cid: Cid, channel: Option<&str>, service: &str, fault: &Fault) {
-    if is_ours(fault.class) {
+    if is_ours(fault.class) && !fault.code_str().is_some_and(|code| CHOSEN.contains(&code)) {
         tracing::error!(%cid, channel, service, "{fault:?}{}", fault.traceback());
     } else {
         tracing::debug!(%cid, channel, service, "{fault:?}");

@@ -10,6 +10,11 @@ use busker_model::{ErrorClass, Fault};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 
+/// How much of a body that is too long is read and dropped, in bytes and in time, so that its sender comes to read why:
+/// a connection that closes while a client still sends is reset, and the answer with it.
+const DROPPED_BYTES: usize = 16 * 1024 * 1024;
+const DROPPED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Bounds of a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
@@ -22,11 +27,11 @@ pub(crate) struct BodyLimits {
 /// Reads a whole body.
 ///
 /// # Errors
-/// `TooLarge`, before a byte is read where the length is told; `Invalid` with the code `slow-body` when it takes too
+/// `TooLarge`, before a byte is kept where the length is told; `Invalid` with the code `slow-body` when it takes too
 /// long, without a code when the client breaks off.
 pub(crate) async fn read(
     request: &HttpRequest,
-    body: Payload,
+    mut body: Payload,
     limits: BodyLimits,
 ) -> Result<Bytes, Fault> {
     let told = request
@@ -37,6 +42,7 @@ pub(crate) async fn read(
         .and_then(|text| text.parse::<u64>().ok())
         .is_some_and(|length| length > limits.bytes)
     {
+        drop_rest(&mut body).await;
         return Err(too_large(limits.bytes));
     }
     let slow = |_| {
@@ -54,11 +60,29 @@ async fn whole(mut body: Payload, limit: u64) -> Result<Bytes, Fault> {
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| broken(&error))?;
         if whole.len() + chunk.len() > limit {
+            drop_rest(&mut body).await;
             return Err(too_large(u64::try_from(limit).unwrap_or(u64::MAX)));
         }
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
+}
+
+async fn drop_rest(body: &mut Payload) {
+    let dropping = async {
+        let mut dropped = 0;
+        while let Some(Ok(chunk)) = body.next().await
+            && dropped < DROPPED_BYTES
+        {
+            dropped += chunk.len();
+        }
+    };
+    if tokio::time::timeout(DROPPED_WITHIN, dropping)
+        .await
+        .is_err()
+    {
+        tracing::debug!("a body that is too long did not end; its connection is closed");
+    }
 }
 
 fn broken(error: &PayloadError) -> Fault {

@@ -20,6 +20,7 @@ mod patience;
 mod ports;
 mod pulse;
 mod readiness;
+mod refusal;
 mod serving;
 mod socket;
 mod tls;

@@ -2,7 +2,7 @@
 //!
 //! actix bounds the head of the first request of a connection and the silence after an answer; a client that sends one
 //! byte of its second request has all the time in the world. So a connection whose next request is not at its handler in
-//! time is closed here, below actix.
+//! time is closed here, below actix. What actix answers by itself passes here too, and is given a body.
 
 use std::cell::Cell;
 use std::fmt;
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use busker_kit::clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+use crate::refusal;
 
 /// What a connection and its handlers know of each other. It stays on the thread of the connection.
 #[derive(Debug, Default)]
@@ -64,6 +66,8 @@ pub(crate) struct Patient<T> {
     limit: Duration,
     /// Fires for any deadline up to its own, and is set on then: one timer serves many requests.
     timer: Option<Pin<Box<Sleep>>>,
+    /// What is left of an answer that takes the place of a bare one.
+    instead: Option<Vec<u8>>,
 }
 
 impl<T> fmt::Debug for Patient<T> {
@@ -81,6 +85,7 @@ impl<T> Patient<T> {
             turns: Rc::default(),
             limit,
             timer: None,
+            instead: None,
         }
     }
 
@@ -115,6 +120,29 @@ impl<T> Patient<T> {
     }
 }
 
+impl<T: AsyncWrite + Unpin> Patient<T> {
+    /// Writes what takes the place of `bytes`, then says that they are written.
+    fn poll_instead(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+        mut left: Vec<u8>,
+    ) -> Poll<io::Result<usize>> {
+        while !left.is_empty() {
+            match Pin::new(&mut self.io).poll_write(context, &left) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => drop(left.drain(..written)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.instead = Some(left);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+}
+
 impl<T: AsyncRead + Unpin> AsyncRead for Patient<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -135,7 +163,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        let instead = self.instead.take().or_else(|| refusal::in_full(bytes));
+        let written = match instead {
+            Some(left) => self.poll_instead(context, bytes, left),
+            None => Pin::new(&mut self.io).poll_write(context, bytes),
+        };
         self.wrote(&written);
         written
     }
