@@ -20,8 +20,6 @@ use crate::passes::Passes;
 
 /// Longest time between two passes.
 pub const PASS_EVERY: Duration = Duration::from_secs(30);
-/// Hints within this time make one pass. Short: who makes a channel waits for the pass that shows it.
-const COALESCE: Duration = Duration::from_millis(5);
 
 /// What reconcile reads and fills.
 #[derive(Debug, Clone)]
@@ -120,7 +118,8 @@ async fn run(args: ReconcileArgs) {
             }
         });
         match waited.await {
-            Ok(Ok(())) => tokio::time::sleep(COALESCE).await,
+            // At once: who makes a channel waits for the pass that shows it, and what comes meanwhile is the next pass.
+            Ok(Ok(())) => {}
             // The node is stopping: its tree ends this actor soon.
             Ok(Err(_)) => tokio::time::sleep(PASS_EVERY).await,
             Err(_) => passes.revive().await,

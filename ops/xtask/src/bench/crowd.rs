@@ -2,12 +2,14 @@
 //! the last is served as fast as the first.
 
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use serde_json::json;
 
 use super::environment::{CHANNEL_PORT, Environment};
+use super::link::Link;
 use super::proc_tree;
 use super::steady::{self, Load};
 use crate::args::Args;
@@ -16,6 +18,8 @@ use crate::{Outcome, time};
 const CHANNELS: u32 = 100_000;
 /// Longest wait for all of them to be mounted.
 const MOUNT_LIMIT: Duration = Duration::from_secs(120);
+/// Connections that create them.
+const LINKS: usize = 8;
 const RUN: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(mut args: Args) -> Outcome {
@@ -72,13 +76,28 @@ pub(crate) fn run(mut args: Args) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Several at once, as a person with an import would: each call waits until the node has its channel.
 fn fill(environment: &Environment, channels: u32) -> Result<()> {
-    let mut link = environment.api()?;
-    for number in 0..channels {
-        let settings = json!({ "url_path": format!("/crowd/{number}"), "service": "samples.echo" });
-        let object = json!({ "name": format!("crowd-{number}"), "settings": settings }).to_string();
-        let (status, body) = link.post("/api/v1/services/busker.channel.http.create", &object)?;
-        ensure!(status == 200, "channel {number}: {status} {body}");
+    let shares: Vec<_> = (0..u32::try_from(LINKS)?)
+        .map(|share| {
+            let mut link = environment.api()?;
+            Ok(thread::spawn(move || {
+                (share..channels)
+                    .step_by(LINKS)
+                    .try_for_each(|number| create(&mut link, number))
+            }))
+        })
+        .collect::<Result<_>>()?;
+    for share in shares {
+        share.join().map_err(|_| anyhow!("a link panicked"))??;
     }
+    Ok(())
+}
+
+fn create(link: &mut Link, number: u32) -> Result<()> {
+    let settings = json!({ "url_path": format!("/crowd/{number}"), "service": "samples.echo" });
+    let object = json!({ "name": format!("crowd-{number}"), "settings": settings }).to_string();
+    let (status, body) = link.post("/api/v1/services/busker.channel.http.create", &object)?;
+    ensure!(status == 200, "channel {number}: {status} {body}");
     Ok(())
 }
