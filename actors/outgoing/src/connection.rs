@@ -10,6 +10,7 @@ use busker_connector_http::{HttpOutbound, OutgoingSettings};
 use busker_kit::{Closed, Gate, GateSettings, Permit, Refused, Seat, WorkEnd, clock};
 use busker_model::{ActorState, ErrorClass, Fault, Transport};
 use busker_service::{HttpAnswer, HttpCall, Ping};
+use busker_telemetry::spans::{self, Span};
 
 use crate::circuit::{Circuit, Seen, Ticket};
 use crate::stats::{ConnectionStats, Stats};
@@ -108,6 +109,27 @@ impl Connection {
     }
 
     pub(crate) async fn send(self: Arc<Self>, mut call: HttpCall) -> Result<HttpAnswer, Fault> {
+        let mut span = self.begin(&mut call);
+        let result = self.send_within(call).await;
+        match &result {
+            Ok(answer) => span.note("http.response.status_code", i64::from(answer.status)),
+            Err(fault) => span.failed(fault),
+        }
+        result
+    }
+
+    /// The peer is told that what it does is below this span.
+    fn begin(&self, call: &mut HttpCall) -> Span {
+        let name = || format!("outgoing {}", self.name);
+        let mut span = spans::start(spans::Role::Client, call.traceparent.as_deref(), name);
+        if let Some(here) = span.traceparent() {
+            span.note("busker.cid", call.cid.to_string());
+            call.traceparent = Some(here);
+        }
+        span
+    }
+
+    async fn send_within(self: Arc<Self>, mut call: HttpCall) -> Result<HttpAnswer, Fault> {
         let deadline = call.deadline.min(clock::now() + self.timeout);
         call.deadline = deadline;
         let permit = self.enter(deadline).await?;

@@ -8,6 +8,7 @@ use busker_model::invocation::{MAX_INVOKE_DEPTH, Payload, ReplyBody};
 use busker_model::sio::{input, output};
 use busker_model::{ChannelKind, Cid, ErrorClass, Fault, Reply, Request};
 use busker_service::Context;
+use busker_telemetry::spans::{self, Span};
 
 use crate::directory::{Directory, Entry};
 
@@ -30,7 +31,7 @@ pub(crate) async fn invoke(
     request: Request,
     place: Place,
 ) -> Result<Reply, Fault> {
-    let (entry, permit, context) = admit(directory, request).await?;
+    let (entry, permit, context, mut span) = admit(directory, request).await?;
     let deadline = context.deadline();
     let run = Run {
         cid: context.cid(),
@@ -47,7 +48,11 @@ pub(crate) async fn invoke(
             Place::Node => Gate::run(permit, deadline, work).await,
         }
     };
-    finish(directory, &entry, run, end)
+    let outcome = finish(directory, &entry, run, end);
+    if let Err(fault) = &outcome {
+        span.failed(fault);
+    }
+    outcome
 }
 
 /// What is known of an invocation once its request is with the service.
@@ -72,11 +77,11 @@ pub(crate) fn unknown(name: &str) -> Fault {
         .code("missing-service")
 }
 
-/// Everything before the work: find it, check it, prepare the input, take a permit.
+/// Everything before the work: find it, check it, prepare the input, take a permit, start its span.
 async fn admit(
     directory: &Directory,
     mut request: Request,
-) -> Result<(Arc<Entry>, Permit, Context), Fault> {
+) -> Result<(Arc<Entry>, Permit, Context, Span), Fault> {
     if request.depth >= MAX_INVOKE_DEPTH {
         return Err(Fault::internal(format!(
             "more than {MAX_INVOKE_DEPTH} services invoked each other in a row"
@@ -94,8 +99,9 @@ async fn admit(
         request.deadline = deadline.min(clock::now() + Duration::from_millis(entry.timeout_ms));
         let refused = match entry.gate.enter(request.deadline).await {
             Ok(permit) => {
+                let span = begin(&mut request);
                 let context = Context::new(request, directory.ports()?);
-                return Ok((entry, permit, context));
+                return Ok((entry, permit, context, span));
             }
             Err(refused) => refused,
         };
@@ -107,6 +113,17 @@ async fn admit(
         }
         entry = newer;
     }
+}
+
+/// What the service calls is below its own span.
+fn begin(request: &mut Request) -> Span {
+    let name = || format!("service {}", request.service);
+    let mut span = spans::start(spans::Role::Internal, request.traceparent.as_deref(), name);
+    if let Some(here) = span.traceparent() {
+        span.note("busker.cid", request.cid.to_string());
+        request.traceparent = Some(here);
+    }
+    span
 }
 
 fn find(directory: &Directory, request: &Request) -> Result<Arc<Entry>, Fault> {

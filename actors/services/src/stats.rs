@@ -16,7 +16,7 @@ pub struct ServiceStats {
 }
 
 /// Counters at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct StatsSnapshot {
     /// Invocations that ran.
     pub requests: u64,

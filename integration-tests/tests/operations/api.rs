@@ -210,7 +210,15 @@ async fn metrics_count_what_happened() {
 
 /// Ids and data of the frames that come within a moment.
 async fn frames(environment: &Environment, last: Option<&str>) -> (Vec<(String, String)>, String) {
-    let mut request = environment.http.get(environment.api("/api/v1/events"));
+    frames_of(environment, "/api/v1/events", last).await
+}
+
+async fn frames_of(
+    environment: &Environment,
+    path: &str,
+    last: Option<&str>,
+) -> (Vec<(String, String)>, String) {
+    let mut request = environment.http.get(environment.api(path));
     request = request.bearer_auth(environment.token());
     if let Some(last) = last {
         request = request.header("Last-Event-ID", last);
@@ -275,4 +283,53 @@ async fn a_stream_of_events_is_taken_up_where_it_was_left() {
         let (_, text) = frames(&environment, Some(unknown)).await;
         assert!(text.contains("event: resync"), "{unknown}: {text}");
     }
+}
+
+#[tokio::test]
+async fn a_picture_of_the_tree_says_where_the_stream_goes_on() {
+    let environment = Environment::start().await;
+    let picture = environment.ok("busker.tree.get", json!({})).await;
+    let settings = json!({"url_path": "/later", "service": "echo"});
+    environment.add_channel("later", settings).await;
+    let position = picture["position"].as_str().unwrap();
+    let (since, text) = frames(&environment, Some(position)).await;
+    let told = since
+        .iter()
+        .any(|(_, data)| data.contains("plain_http:later"));
+    assert!(
+        told && !text.contains("event: resync"),
+        "{position}: {text}"
+    );
+}
+
+#[tokio::test]
+async fn a_reader_gets_the_topics_it_asks_for_and_rates_are_one() {
+    let environment = Environment::start().await;
+    let settings = json!({"url_path": "/echo", "service": "echo"});
+    let path = "/api/v1/events?topics=rates";
+    let ((_, text), ()) = tokio::join!(frames_of(&environment, path, None), async {
+        environment.add_channel("echo", settings).await;
+        for _ in 0..10 {
+            environment.post("/echo", "{}").await;
+        }
+    });
+    let rates: Vec<Value> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .collect();
+    let requests = |rows: &Value| {
+        let rows = rows["services"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["name"] == "echo");
+        row.map_or(0, |row| row["requests"].as_u64().unwrap())
+    };
+    assert_eq!(rates.iter().map(requests).sum::<u64>(), 10, "{text}");
+    let answered = rates
+        .iter()
+        .map(|row| row["http"]["requests"].as_u64().unwrap());
+    assert_eq!(answered.sum::<u64>(), 10, "{text}");
+    assert!(!text.contains("event: tree"), "{text}");
+
+    let unknown = get(&environment, "/api/v1/events?topics=tree,weather").await;
+    assert_eq!(unknown.status, 400, "{unknown:?}");
+    assert!(unknown.body.contains("weather"), "{unknown:?}");
 }

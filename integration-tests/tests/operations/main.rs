@@ -13,4 +13,5 @@ mod commands;
 mod info;
 mod secrets;
 mod tls;
+mod traces;
 mod traffic;

@@ -102,7 +102,10 @@ impl Client {
     pub(crate) async fn events(&self) -> Result<reqwest::Response, Failure> {
         let request = self
             .http
-            .get(format!("{}/api/v1/events", self.target.base))
+            .get(format!(
+                "{}/api/v1/events?topics=tree,event",
+                self.target.base
+            ))
             .bearer_auth(self.target.token.expose())
             .header(ACCEPT, "text/event-stream");
         let response = request.send().await.map_err(|error| self.away(&error))?;

@@ -9,6 +9,7 @@ mod export;
 mod line;
 pub mod metrics;
 mod rotate;
+pub mod spans;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt as lines, reload};
 
@@ -154,16 +155,13 @@ pub fn init(config: TelemetryConfig) -> Result<Guard, TelemetryError> {
         .otlp_endpoint
         .map(|endpoint| export::provider(&endpoint, &config.service_name, &config.node))
         .transpose()?;
-    let traces = provider.as_ref().map(|provider| {
-        tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer("busker"))
-            .boxed()
-    });
+    if let Some(provider) = &provider {
+        spans::install(provider.tracer("busker"));
+    }
     tracing_subscriber::registry()
         .with(filter)
         .with(file)
         .with(stderr)
-        .with(traces)
         .try_init()
         .map_err(|_| TelemetryError::Twice)?;
     Ok(Guard {

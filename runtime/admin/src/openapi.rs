@@ -87,7 +87,7 @@ fn fixed() -> [(String, Value); 5] {
     [
         (
             "/api/v1/events",
-            "Live events of this node; resumable by Last-Event-ID.",
+            "Live events of this node: tree, event and rates, or those that ?topics= names; resumable by Last-Event-ID.",
             "text/event-stream",
             true,
         ),

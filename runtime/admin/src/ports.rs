@@ -123,6 +123,9 @@ pub trait NodeView: Send + Sync + fmt::Debug {
     /// Node that holds the singleton role, when one does.
     fn role_holder(&self) -> Option<String>;
 
+    /// Where the stream of events is: the id of its newest frame.
+    fn position(&self) -> String;
+
     /// Ends when this node runs that revision of the configuration, or a newer one.
     fn runs(&self, revision: i64) -> BoxFuture<'static, ()>;
 }

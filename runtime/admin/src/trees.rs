@@ -23,7 +23,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
         AdminService::new(
             "busker.tree.get",
             Role::Viewer,
-            "Lists the actors of this node, and counts them by state.",
+            "Lists the actors of this node, and counts them by state; the stream of events goes on from `position`.",
             get,
         )
         .optional(
@@ -41,6 +41,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
             ("actors", "array"),
             ("counts", "object"),
             ("total", "integer"),
+            ("position", "string"),
         ]),
         AdminService::new(
             "busker.tree.restart-actor",
@@ -71,8 +72,12 @@ pub(crate) fn operations() -> Vec<AdminService> {
 async fn get(call: Call) -> Result<Value, Fault> {
     let limit = size(call.input.integer("limit").unwrap_or(ACTORS));
     let tree = &call.deps.tree;
+    // Before the picture is taken: what happens meanwhile is in both, and nothing is in neither.
+    let position = call.deps.node.position();
     let actors = tree.snapshot(call.input.opt_text("prefix"), limit);
-    Ok(json!({"actors": actors, "counts": tree.counts(), "total": tree.len()}))
+    Ok(json!({
+        "actors": actors, "counts": tree.counts(), "total": tree.len(), "position": position,
+    }))
 }
 
 async fn restart(call: Call) -> Result<Value, Fault> {

@@ -14,7 +14,7 @@ use busker_kit::{Tree, clock};
 use busker_model::{
     ChannelKind, Cid, DataFormat, ErrorClass, Fault, Request, ServiceName, Transport,
 };
-use busker_pipeline::{EncodeContext, ErrorStyle, decode, encode, respond};
+use busker_pipeline::{EncodeContext, ErrorStyle, decode, encode, params, respond};
 use busker_services::Directory;
 use busker_telemetry::Metrics;
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use crate::answer::{answer, log, problem};
 use crate::body::{self, BodyLimits};
-use crate::feed::{Feed, Frame};
+use crate::feed::{Feed, Frame, TOPICS};
 use crate::gatekeeper::Gatekeeper;
 use crate::meter;
 use crate::patience::Turns;
@@ -177,6 +177,11 @@ pub(crate) async fn events(request: HttpRequest, api: Data<Api>) -> HttpResponse
     if let Err(fault) = api.gatekeeper.principal(&request).await {
         return problem(Cid::mint(), &fault);
     }
+    let topics = match topics(&request) {
+        Ok(topics) => topics,
+        Err(fault) => return problem(Cid::mint(), &fault),
+    };
+    let wanted = move |frame: &Frame| frame.topic == "lost" || topics.contains(&frame.topic);
     if let Some(turns) = request.conn_data::<Rc<Turns>>() {
         turns.stream();
     }
@@ -186,19 +191,25 @@ pub(crate) async fn events(request: HttpRequest, api: Data<Api>) -> HttpResponse
         .and_then(|value| value.to_str().ok());
     let (missed, live) = api.feed.join(last);
     let first = match missed {
-        Some(frames) => frames.into_iter().map(|frame| frame.text).collect(),
+        Some(frames) => {
+            let frames = frames.into_iter().filter(&wanted);
+            frames.map(|frame| frame.text).collect()
+        }
         None => vec![resync()],
     };
     let opened = Bytes::from_static(b": connected\n\n");
     let earlier = stream::iter(std::iter::once(opened).chain(first));
-    let later = stream::unfold(live, |mut live| async move {
-        let text = match tokio::time::timeout(KEEP_ALIVE, live.recv()).await {
-            Err(_) => Bytes::from_static(b": keep-alive\n\n"),
-            Ok(Ok(Frame { text, .. })) => text,
-            Ok(Err(RecvError::Lagged(_))) => resync(),
-            Ok(Err(RecvError::Closed)) => return None,
+    let later = stream::unfold((live, wanted), |(mut live, wanted)| async move {
+        let text = loop {
+            break match tokio::time::timeout(KEEP_ALIVE, live.recv()).await {
+                Err(_) => Bytes::from_static(b": keep-alive\n\n"),
+                Ok(Ok(frame)) if !wanted(&frame) => continue,
+                Ok(Ok(frame)) => frame.text,
+                Ok(Err(RecvError::Lagged(_))) => resync(),
+                Ok(Err(RecvError::Closed)) => return None,
+            };
         };
-        Some((text, live))
+        Some((text, (live, wanted)))
     });
     // A node that is going down closes its streams, so that they do not hold up its listener.
     let board = api.board.clone();
@@ -212,6 +223,23 @@ pub(crate) async fn events(request: HttpRequest, api: Data<Api>) -> HttpResponse
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(body)
+}
+
+/// Topics that the reader asks for with `?topics=tree,event`; all of them unless it does.
+fn topics(request: &HttpRequest) -> Result<Vec<&'static str>, Fault> {
+    let pairs = params::read_pairs(request.query_string().as_bytes())?;
+    let Some((_, asked)) = pairs.iter().find(|(name, _)| name == "topics") else {
+        return Ok(TOPICS.to_vec());
+    };
+    asked
+        .split(',')
+        .map(|word| {
+            let known = TOPICS.into_iter().find(|topic| *topic == word.trim());
+            known.ok_or_else(|| {
+                Fault::invalid(format!("topics: {word:?} is none of {}", TOPICS.join(", ")))
+            })
+        })
+        .collect()
 }
 
 fn resync() -> Bytes {

@@ -20,11 +20,16 @@ const FRAMES_KEPT: usize = 4_096;
 /// Frames a slow reader may be behind before it is told to start over.
 const FRAME_BACKLOG: usize = 1_024;
 
+/// What frames are about; a reader may ask for some of them.
+pub(crate) const TOPICS: [&str; 3] = ["tree", "event", "rates"];
+
 /// One frame of the stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
-    /// Number within this boot of the node, from 1.
+    /// Number within this boot of the node, from 1; 0 for one that is not kept.
     seq: u64,
+    /// What it is about: one of [`TOPICS`], or `lost`.
+    pub(crate) topic: &'static str,
     /// The frame as it goes over the wire.
     pub(crate) text: Bytes,
 }
@@ -73,7 +78,7 @@ impl Feed {
         })
     }
 
-    fn take<T: Serialize>(&self, topic: &str, heard: Result<Arc<T>, RecvError>) -> bool {
+    fn take<T: Serialize>(&self, topic: &'static str, heard: Result<Arc<T>, RecvError>) -> bool {
         match heard {
             Ok(value) => self.push(topic, &json!(*value)),
             Err(RecvError::Lagged(lost)) => {
@@ -84,13 +89,14 @@ impl Feed {
         true
     }
 
-    fn push(&self, topic: &str, data: &serde_json::Value) {
+    fn push(&self, topic: &'static str, data: &serde_json::Value) {
         let mut kept = self.0.kept.lock();
         kept.seq += 1;
         let (seq, epoch) = (kept.seq, &self.0.epoch);
         let text = format!("id: {epoch}-{seq}\nevent: {topic}\ndata: {data}\n\n");
         let frame = Frame {
             seq,
+            topic,
             text: text.into(),
         };
         if kept.frames.len() == FRAMES_KEPT {
@@ -101,6 +107,26 @@ impl Feed {
         if self.0.live.send(frame).is_err() {
             tracing::trace!("nobody reads the feed");
         }
+    }
+
+    /// Tells those who read now; it has no id and is not kept, since the next one takes its place.
+    pub(crate) fn tell_once(&self, topic: &'static str, data: &serde_json::Value) {
+        let frame = Frame {
+            seq: 0,
+            topic,
+            text: format!("event: {topic}\ndata: {data}\n\n").into(),
+        };
+        drop(self.0.live.send(frame));
+    }
+
+    /// Whether anybody reads.
+    pub(crate) fn has_readers(&self) -> bool {
+        self.0.live.receiver_count() > 0
+    }
+
+    /// Id of the newest frame that is kept: a reader that has seen what is true now goes on from there.
+    pub(crate) fn position(&self) -> String {
+        format!("{}-{}", self.0.epoch, self.0.kept.lock().seq)
     }
 
     /// What a reader missed since the frame of that id, and what comes from now on. `None` instead of frames when they
@@ -161,8 +187,13 @@ mod tests {
     async fn a_frame_carries_its_id_and_topic() {
         let feed = Feed::new("boot");
         let (_, mut live) = feed.join(None);
+        assert_eq!(feed.position(), "boot-0");
         feed.push("tree", &json!({"a": 1}));
         let frame = live.recv().await.unwrap();
         assert_eq!(frame.text, "id: boot-1\nevent: tree\ndata: {\"a\":1}\n\n");
+        feed.tell_once("rates", &json!({}));
+        let frame = live.recv().await.unwrap();
+        assert_eq!(frame.text, "event: rates\ndata: {}\n\n");
+        assert_eq!(feed.position(), "boot-1");
     }
 }

@@ -11,13 +11,16 @@ use busker_channels::{Found, Mount, Route};
 use busker_connector_http::{ChannelSettings, ParamsPriority, SoapVersion as Wanted};
 use busker_kit::clock;
 use busker_model::invocation::HttpHead;
-use busker_model::{ChannelKind, Cid, ErrorClass, Fault, Principal, Request, Transport};
+use busker_model::{
+    ChannelKind, Cid, ErrorClass, Fault, Principal, Request, TraceParent, Transport,
+};
 use busker_pipeline::params;
 use busker_pipeline::{
-    Decoded, EncodeContext, Encoded, ErrorStyle, SoapVersion, TraceParent, decode, encode, respond,
+    Decoded, EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, encode, respond,
 };
 use busker_security::Credentials;
 use busker_services::Directory;
+use busker_telemetry::spans::{self, Span};
 use bytes::Bytes;
 
 use crate::answer::{answer, log};
@@ -49,6 +52,8 @@ struct Arrival<'a> {
     found: &'a Found,
     /// Version of the SOAP envelope, as soon as it can be told.
     soap: Option<SoapVersion>,
+    /// What the caller's trace sees of it.
+    span: Span,
 }
 
 pub(crate) async fn serve(request: HttpRequest, body: Body, front: Data<Front>) -> HttpResponse {
@@ -67,6 +72,7 @@ pub(crate) async fn serve(request: HttpRequest, body: Body, front: Data<Front>) 
                         request: &request,
                         found: &found,
                         soap: None,
+                        span: begin(&request, &found, cid),
                     },
                     body,
                     started,
@@ -83,6 +89,24 @@ pub(crate) async fn serve(request: HttpRequest, body: Body, front: Data<Front>) 
     };
     front.meter.answered(encoded.status, micros_since(started));
     answer(cid, encoded)
+}
+
+fn sent_traceparent(request: &HttpRequest) -> Option<&str> {
+    let header = request.headers().get("traceparent")?;
+    header.to_str().ok()
+}
+
+/// The span is named after the channel's path: the paths of requests are without number.
+fn begin(request: &HttpRequest, found: &Found, cid: Cid) -> Span {
+    let route = &found.route;
+    let name = || format!("{} {}", request.method(), route.settings.url_path);
+    let mut span = spans::start(spans::Role::Server, sent_traceparent(request), name);
+    if span.traceparent().is_some() {
+        span.note("busker.cid", cid.to_string());
+        span.note("busker.channel", route.name.clone());
+        span.note("http.request.method", request.method().to_string());
+    }
+    span
 }
 
 fn micros_since(started: Instant) -> u64 {
@@ -111,6 +135,12 @@ impl Front {
                 encoded
             }
         };
+        arrival
+            .span
+            .note("http.response.status_code", i64::from(encoded.status));
+        if encoded.status >= 500 {
+            arrival.span.failed(encoded.status);
+        }
         route
             .stats
             .answered(micros_since(started), encoded.status < 400);
@@ -239,10 +269,11 @@ fn invocation(
         text => params::read_pairs(text.as_bytes())
             .map_err(|fault| Fault::invalid(format!("query string: {}", fault.message)))?,
     };
-    let traceparent = request
-        .headers()
-        .get("traceparent")
-        .and_then(|value| value.to_str().ok());
+    let traceparent = || {
+        TraceParent::enter(sent_traceparent(request))
+            .to_string()
+            .into()
+    };
     let timeout = Duration::from_millis(settings.timeout_ms.unwrap_or(CHANNEL_TIMEOUT_MS));
     Ok(Request {
         cid: arrival.cid,
@@ -257,7 +288,7 @@ fn invocation(
         input: None,
         http: Some(Arc::new(head(request, query, path_params))),
         principal,
-        traceparent: Some(TraceParent::enter(traceparent).to_string().into()),
+        traceparent: Some(arrival.span.traceparent().unwrap_or_else(traceparent)),
         deadline: clock::now() + timeout,
         depth: 0,
     })

@@ -19,6 +19,7 @@ mod node;
 mod patience;
 mod ports;
 mod pulse;
+mod rates;
 mod readiness;
 mod refusal;
 mod serving;

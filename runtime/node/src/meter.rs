@@ -33,6 +33,46 @@ impl Meter {
         }
         self.duration.observe_micros(micros);
     }
+
+    /// Answers given so far.
+    pub(crate) fn answers(&self) -> Answers {
+        let mut counts = [0; 5];
+        for (count, counter) in counts.iter_mut().zip(self.answers.iter()) {
+            *count = counter.get();
+        }
+        Answers(counts)
+    }
+}
+
+/// Answers of channels, by class of status.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answers([u64; 5]);
+
+impl Answers {
+    /// Those that were given after `before`.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        let mut counts = self.0;
+        for (count, earlier) in counts.iter_mut().zip(before.0) {
+            *count = count.saturating_sub(earlier);
+        }
+        Self(counts)
+    }
+
+    pub(crate) fn all(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// 4xx: the caller's doing.
+    pub(crate) fn refused(&self) -> u64 {
+        let [_, _, _, refused, _] = self.0;
+        refused
+    }
+
+    /// 5xx: ours.
+    pub(crate) fn failed(&self) -> u64 {
+        let [_, _, _, _, failed] = self.0;
+        failed
+    }
 }
 
 /// Everything a scraper reads, as text.

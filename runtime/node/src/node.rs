@@ -13,8 +13,10 @@ use busker_python::PythonHost;
 use tokio::sync::watch;
 
 use crate::ground::{Ground, step, whole};
+use crate::meter::Meter;
 use crate::ports;
 use crate::pulse::{self, Pulse};
+use crate::rates;
 use crate::readiness::Readiness;
 use crate::serving;
 
@@ -93,10 +95,16 @@ impl Node {
         }
     }
 
-    /// The pump that fills the feed of dashboards.
-    pub(crate) fn fill_feed(&self) -> Pump {
-        self.ground
-            .feed
-            .fill(&self.ground.tree, &self.ground.events)
+    /// The pumps that fill the feed of dashboards.
+    pub(crate) fn fill_feed(&self) -> [Pump; 2] {
+        let ground = &self.ground;
+        [
+            ground.feed.fill(&ground.tree, &ground.events),
+            rates::tell(
+                &ground.feed,
+                &ground.directory,
+                &Meter::new(&ground.metrics),
+            ),
+        ]
     }
 }

@@ -42,24 +42,24 @@ struct PulseActor;
 
 impl Actor for PulseActor {
     type Msg = PumpEnded;
-    type State = (Pump, Pump);
+    type State = [Pump; 3];
     type Arguments = Pulse;
 
     async fn pre_start(
         &self,
         me: ActorRef<PumpEnded>,
         pulse: Pulse,
-    ) -> Result<(Pump, Pump), ActorProcessingErr> {
-        let feed = pulse.node.fill_feed();
+    ) -> Result<[Pump; 3], ActorProcessingErr> {
+        let [feed, rates] = pulse.node.fill_feed();
         let beat = Pump::vital("pulse", me, beat(pulse.node));
-        Ok((beat, feed))
+        Ok([beat, feed, rates])
     }
 
     async fn handle(
         &self,
         _me: ActorRef<PumpEnded>,
         ended: PumpEnded,
-        _pumps: &mut (Pump, Pump),
+        _pumps: &mut [Pump; 3],
     ) -> Result<(), ActorProcessingErr> {
         ended.crash()
     }

@@ -8,11 +8,9 @@ mod decode;
 mod encode;
 pub mod params;
 mod respond;
-mod traceparent;
 mod xml;
 
 pub use decode::{Decoded, MAX_JSON_DEPTH, SoapVersion, decode};
 pub use encode::{EncodeContext, Encoded, encode};
 pub use respond::{ErrorStyle, respond, status_of};
-pub use traceparent::TraceParent;
 pub use xml::{MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_NAMESPACES, MAX_XML_NODES};

@@ -20,6 +20,7 @@ pub mod report;
 pub mod secret;
 pub mod service;
 pub mod sio;
+pub mod trace;
 
 pub use cid::Cid;
 pub use error::{ErrorClass, Exception, Fault, Side, SourceFrame};
@@ -29,3 +30,4 @@ pub use object::{Family, Object, ObjectKey};
 pub use report::{ActorState, SupervisionReport};
 pub use secret::Secret;
 pub use service::{Delivery, Origin, ServiceDefinition, ServiceLimits};
+pub use trace::TraceParent;

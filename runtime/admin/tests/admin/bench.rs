@@ -134,6 +134,10 @@ impl NodeView for Node {
         Some("node1".to_owned())
     }
 
+    fn position(&self) -> String {
+        "boot-7".to_owned()
+    }
+
     fn runs(&self, _revision: i64) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }

@@ -266,7 +266,10 @@ async fn the_cluster_is_edited_field_by_field_and_lists_its_nodes() {
 async fn only_an_actor_that_is_there_is_restarted() {
     let mut bench = Bench::new().await;
     let tree = bench.call("busker.tree.get", json!({})).await.unwrap();
-    assert_eq!(tree, json!({"actors": [], "counts": {}, "total": 0}));
+    assert_eq!(
+        tree,
+        json!({"actors": [], "counts": {}, "total": 0, "position": "boot-7"})
+    );
     for (path, class) in [
         ("node1/channels/crm", ErrorClass::NotFound),
         ("", ErrorClass::Invalid),

@@ -111,6 +111,10 @@ impl NodeView for View {
         Some(self.0.ground.config.node.name.clone())
     }
 
+    fn position(&self) -> String {
+        self.0.ground.feed.position()
+    }
+
     fn runs(&self, revision: i64) -> BoxFuture<'static, ()> {
         let mut runs = self.0.revision.clone();
         Box::pin(async move { drop(runs.wait_for(|&now| now >= revision).await) })
