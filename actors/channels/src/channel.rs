@@ -24,8 +24,8 @@ const DRAIN_GRACE: Duration = Duration::from_secs(10);
 pub struct Desired {
     /// Name.
     pub name: String,
-    /// Settings, checked.
-    pub settings: ChannelSettings,
+    /// Settings, checked; shared by all who keep them, for there may be 100,000 channels.
+    pub settings: Arc<ChannelSettings>,
     /// The security definition it names, made ready.
     pub security: Option<Definition>,
     /// Whether it takes requests.

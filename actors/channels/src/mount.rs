@@ -23,7 +23,7 @@ pub struct Route {
     /// Name of the channel.
     pub name: String,
     /// Settings.
-    pub settings: ChannelSettings,
+    pub settings: Arc<ChannelSettings>,
     /// The service it invokes.
     pub service: ServiceName,
     /// Who may call; `None` means anyone.

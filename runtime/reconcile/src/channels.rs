@@ -1,6 +1,7 @@
 //! Channels: from objects to the actors that mount them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use busker_channels::{Desired, Mount, Route, channel};
@@ -20,8 +21,17 @@ const MISSING: &str = "missing-service";
 pub(crate) struct Channels {
     family: Family<Desired>,
     mount: Mount,
-    /// Objects as last read, by child name.
-    objects: HashMap<String, Object>,
+    /// Channels as last read, by child name.
+    kept: HashMap<String, Kept>,
+}
+
+/// What is kept of a channel's object.
+#[derive(Debug)]
+struct Kept {
+    name: String,
+    settings: Arc<ChannelSettings>,
+    active: bool,
+    revision: i64,
 }
 
 impl Channels {
@@ -31,21 +41,21 @@ impl Channels {
         Self {
             family: Family::new(supervisor, make),
             mount: mount.clone(),
-            objects: HashMap::new(),
+            kept: HashMap::new(),
         }
     }
 
     /// Names of all children, for a pass that learns of everything anew.
     pub(crate) fn forget(&mut self) -> HashSet<String> {
-        self.objects.drain().map(|(name, _)| name).collect()
+        self.kept.drain().map(|(name, _)| name).collect()
     }
 
     /// Takes one change in; answers the name of the child it is about.
     pub(crate) fn take(&mut self, key: &ObjectKey, object: Option<&Object>) -> String {
         let name = format!("{}:{}", key.group, key.name);
-        match object {
-            Some(object) => drop(self.objects.insert(name.clone(), object.clone())),
-            None => drop(self.objects.remove(&name)),
+        match object.and_then(Kept::read) {
+            Some(kept) => drop(self.kept.insert(name.clone(), kept)),
+            None => drop(self.kept.remove(&name)),
         }
         name
     }
@@ -56,11 +66,11 @@ impl Channels {
         if definitions.is_empty() {
             return Vec::new();
         }
-        let named = |object: &Object| {
-            let security = object.settings["security"].as_str();
+        let named = |kept: &Kept| {
+            let security = kept.settings.security.as_ref();
             security.is_some_and(|security| definitions.contains(security))
         };
-        let found = self.objects.iter().filter(|(_, object)| named(object));
+        let found = self.kept.iter().filter(|(_, kept)| named(kept));
         found.map(|(name, _)| name.clone()).collect()
     }
 
@@ -69,9 +79,8 @@ impl Channels {
         let changes = names
             .iter()
             .map(|name| {
-                let object = self.objects.get(name);
-                let desired = object.and_then(|object| desired(object, security));
-                (name.clone(), desired)
+                let kept = self.kept.get(name);
+                (name.clone(), kept.map(|kept| kept.desired(security)))
             })
             .collect();
         for (name, reason) in self.family.apply(changes).await.failed {
@@ -88,43 +97,57 @@ impl Channels {
 
     /// The same for the channels of these names.
     pub(crate) fn show_services_of(&self, names: &HashSet<String>, directory: &Directory) {
-        let objects = names.iter().filter_map(|name| self.objects.get(name));
-        for path in objects.filter_map(|object| object.settings["url_path"].as_str()) {
-            for route in self.mount.at(path) {
+        for kept in names.iter().filter_map(|name| self.kept.get(name)) {
+            for route in self.mount.at(&kept.settings.url_path) {
                 show(&route, directory);
             }
         }
     }
 }
 
-/// The channel an object asks for. One whose security definition is missing or inactive must not run open, so it is
-/// closed instead.
-fn desired(object: &Object, security: &Security) -> Option<Desired> {
-    let settings = match ChannelSettings::read(&object.settings) {
-        Ok(settings) => settings,
-        Err(faults) => {
-            let name = &object.key.name;
-            tracing::error!("channel {name:?} has settings this version refuses: {faults:?}");
-            return None;
+impl Kept {
+    /// What an object says; `None` when this version refuses its settings.
+    fn read(object: &Object) -> Option<Self> {
+        let name = &object.key.name;
+        match ChannelSettings::read(&object.settings) {
+            Ok(settings) => Some(Self {
+                name: name.clone(),
+                settings: Arc::new(settings),
+                active: object.active,
+                revision: object.revision,
+            }),
+            Err(faults) => {
+                tracing::error!("channel {name:?} has settings this version refuses: {faults:?}");
+                None
+            }
         }
-    };
-    let secured = settings.security.as_ref().map(|name| security.get(name));
-    let (definition, active, revision) = match secured {
-        None => (None, object.active, object.revision),
-        Some(None) => (None, false, object.revision),
-        Some(Some(secured)) => (
-            Some(secured.definition.clone()),
-            object.active,
-            object.revision.max(secured.revision),
-        ),
-    };
-    Some(Desired {
-        name: object.key.name.clone(),
-        settings,
-        security: definition,
-        active,
-        revision,
-    })
+    }
+
+    /// The channel it asks for. One whose security definition is missing or inactive must not run open, so it is closed
+    /// instead.
+    fn desired(&self, security: &Security) -> Desired {
+        let secured = self
+            .settings
+            .security
+            .as_ref()
+            .map(|name| security.get(name));
+        let (definition, active, revision) = match secured {
+            None => (None, self.active, self.revision),
+            Some(None) => (None, false, self.revision),
+            Some(Some(secured)) => (
+                Some(secured.definition.clone()),
+                self.active,
+                self.revision.max(secured.revision),
+            ),
+        };
+        Desired {
+            name: self.name.clone(),
+            settings: Arc::clone(&self.settings),
+            security: definition,
+            active,
+            revision,
+        }
+    }
 }
 
 fn show(route: &Route, directory: &Directory) {
