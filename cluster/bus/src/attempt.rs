@@ -97,24 +97,28 @@ impl Running {
         self.book.lock().leases.values().cloned().collect()
     }
 
-    /// What could be started: the free permits of each service, less what we claimed and has not taken its permit yet.
-    pub(crate) fn wants(&self) -> Vec<Want> {
-        let mut left = self.gate.free();
-        let book = self.book.lock();
+    /// What could be started: the free permits of each service, less what we claimed and has not taken its permit yet; and
+    /// how many in all. The order changes, so that no service is always served before another.
+    pub(crate) fn wants(&self) -> (Vec<Want>, u32) {
         let mut wants = Vec::new();
+        let book = self.book.lock();
         for room in self.parts.worker.rooms() {
             let ours = book.of_service.get(&room.service).copied();
             let unclaimed = room.limit.saturating_sub(ours.unwrap_or_default());
-            let permits = room.free.min(unclaimed).min(left);
+            let permits = room.free.min(unclaimed);
             if permits > 0 {
-                left -= permits;
                 wants.push(Want {
                     service: room.service,
                     permits,
                 });
             }
         }
-        wants
+        drop(book);
+        if !wants.is_empty() {
+            let first = fastrand::usize(..wants.len());
+            wants.rotate_left(first);
+        }
+        (wants, self.gate.free())
     }
 
     /// Starts one as a task of the gate.

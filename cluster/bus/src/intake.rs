@@ -160,11 +160,11 @@ async fn claim(running: Arc<Running>) {
 }
 
 async fn claim_once(running: &Arc<Running>) -> Result<usize> {
-    let wants = running.wants();
-    if wants.is_empty() {
+    let (wants, most) = running.wants();
+    if wants.is_empty() || most == 0 {
         return Ok(0);
     }
-    let claimed = claim_wanted(running, wants).await?;
+    let claimed = claim_wanted(running, wants, most).await?;
     let count = claimed.len();
     for one in claimed {
         running.start(one);
@@ -172,9 +172,9 @@ async fn claim_once(running: &Arc<Running>) -> Result<usize> {
     Ok(count)
 }
 
-async fn claim_wanted(running: &Running, wants: Vec<Want>) -> Result<Vec<Claimed>> {
+async fn claim_wanted(running: &Running, wants: Vec<Want>, most: u32) -> Result<Vec<Claimed>> {
     // What a claim brings after we stopped waiting comes back when its lease runs out.
-    let claimed = timeout(STORE_TIMEOUT, running.parts.store.claim(wants)).await;
+    let claimed = timeout(STORE_TIMEOUT, running.parts.store.claim(wants, most)).await;
     claimed.unwrap_or_else(|_| Err(BusError::unavailable("a claim took too long")))
 }
 

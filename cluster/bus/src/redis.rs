@@ -86,8 +86,8 @@ impl Store for RedisStore {
         Box::pin(async move { batch.submit(traffic::Item::new(envelope)?).await })
     }
 
-    fn claim(&self, wants: Vec<Want>) -> BoxFuture<'static, Result<Vec<Claimed>>> {
-        Box::pin(traffic::claim(Arc::clone(&self.link), wants))
+    fn claim(&self, wants: Vec<Want>, most: u32) -> BoxFuture<'static, Result<Vec<Claimed>>> {
+        Box::pin(traffic::claim(Arc::clone(&self.link), wants, most))
     }
 
     fn renew(&self, held: Vec<Lease>) -> BoxFuture<'static, Result<()>> {

@@ -3,8 +3,7 @@
 //! The file belongs to one process, which a lock beside it makes sure of; so what a process that ended had claimed is
 //! taken back as soon as the next one opens the file.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::error::{BusError, Result};
-use crate::limits::{Limits, millis};
+use crate::limits::{Limits, ROUND_MAX, millis};
 use crate::store::{Claimed, DeadFilter, DeadPage, End, Lease, Store, Want};
 
 mod care;
@@ -93,6 +92,7 @@ impl SqliteStore {
         };
         let freed = store.writer.run(Sync::Normal, care::free_all).await?;
         if freed > 0 {
+            while store.reclaim().await? == ROUND_MAX {}
             tracing::info!(
                 "{freed} asynchronous invocations were running when their node ended; they run again"
             );
@@ -133,20 +133,17 @@ impl SqliteStore {
 fn lock(path: &Path) -> Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
+    let file = schema::private_file(Path::new(&name))?;
     let failed = |error: &dyn std::fmt::Display| {
-        BusError::unavailable(format!("{}: {error}", path.display()))
+        Err(BusError::unavailable(format!(
+            "{}: {error}",
+            path.display()
+        )))
     };
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&name)
-        .map_err(|error| failed(&error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(failed(&"another process has it open")),
-        Err(TryLockError::Error(error)) => Err(failed(&error)),
+        Err(TryLockError::WouldBlock) => failed(&"another process has it open"),
+        Err(TryLockError::Error(error)) => failed(&error),
     }
 }
 
@@ -171,9 +168,9 @@ impl Store for SqliteStore {
         self.change(sync, work, |()| true)
     }
 
-    fn claim(&self, wants: Vec<Want>) -> BoxFuture<'static, Result<Vec<Claimed>>> {
+    fn claim(&self, wants: Vec<Want>, most: u32) -> BoxFuture<'static, Result<Vec<Claimed>>> {
         let until = self.now().saturating_add(millis(self.config.limits.lease));
-        let work = move |shelf: &mut shelf::Shelf| traffic::claim(shelf, &wants, until);
+        let work = move |shelf: &mut shelf::Shelf| traffic::claim(shelf, &wants, (most, until));
         self.change(Sync::Normal, work, |_| false)
     }
 

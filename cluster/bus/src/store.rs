@@ -111,9 +111,9 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// not kept twice, and that is no error.
     fn publish(&self, envelope: Envelope) -> BoxFuture<'static, Result<()>>;
 
-    /// Takes what can start now, at most the permits of each service, at most [`crate::limits::CLAIM_MAX`] in all; oldest
-    /// first per service and class.
-    fn claim(&self, wants: Vec<Want>) -> BoxFuture<'static, Result<Vec<Claimed>>>;
+    /// Takes what can start now, at most the permits of each service, at most `most` and [`crate::limits::CLAIM_MAX`] in
+    /// all; oldest first per service and class, services in the order given.
+    fn claim(&self, wants: Vec<Want>, most: u32) -> BoxFuture<'static, Result<Vec<Claimed>>>;
 
     /// Makes leases run from now again. Those that are lost stay lost.
     fn renew(&self, held: Vec<Lease>) -> BoxFuture<'static, Result<()>>;

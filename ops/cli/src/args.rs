@@ -193,6 +193,9 @@ pub(crate) struct InvokeArgs {
     /// Longest wait, in seconds
     #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) timeout: u32,
+    /// Hand it over and print its cid: it runs later, at least once
+    #[arg(long = "async")]
+    pub(crate) later: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use busker_catalog::Catalog;
 use busker_kit::Tree;
+use busker_model::bus::{DeadLetter, DeadSummary, InvocationStatus, LedgerRow, Loss};
 use busker_model::event::Event;
 use busker_model::report::ActorPath;
 use busker_model::{Cid, DataFormat, Fault, Principal, ServiceDefinition, ServiceName, Transport};
 use busker_odb::{Odb, Passwords};
 use busker_scheduler::Executed;
 use busker_service::BoxFuture;
+use busker_service::ports::AsyncOptions;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
@@ -39,6 +41,8 @@ pub struct AdminDeps {
     pub caller: Arc<dyn ServiceCaller>,
     /// Runs jobs.
     pub jobs: Arc<dyn JobControl>,
+    /// Asynchronous invocations.
+    pub messages: Arc<dyn Messages>,
 }
 
 /// What came of a deploy, a rollback or an undeploy.
@@ -145,6 +149,55 @@ pub trait JobControl: Send + Sync + fmt::Debug {
     fn execute(&self, number: i64) -> BoxFuture<'static, Result<Executed, Fault>>;
 }
 
+/// The ledger of asynchronous invocations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ledger {
+    /// One row per service and class, sorted.
+    pub rows: Vec<LedgerRow>,
+    /// Losses of the store since this node started.
+    pub losses: Vec<Loss>,
+    /// What keeps them: `sqlite` or `redis`.
+    pub store: &'static str,
+}
+
+/// Dead letters of one page, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// How many there are in all.
+    pub total: u64,
+    /// Those of the page.
+    pub letters: Vec<DeadSummary>,
+}
+
+/// Asynchronous invocations, wherever they are kept. `NotFound` for a dead letter that is none.
+pub trait Messages: Send + Sync + fmt::Debug {
+    /// Where one is; `None` when it is not known.
+    fn status(&self, cid: Cid) -> BoxFuture<'static, Result<Option<InvocationStatus>, Fault>>;
+
+    /// How many there were and where they are.
+    fn ledger(&self) -> BoxFuture<'static, Result<Ledger, Fault>>;
+
+    /// Dead letters, of one service or all, newest first.
+    fn dead_list(
+        &self,
+        service: Option<ServiceName>,
+        offset: u32,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<DeadLetters, Fault>>;
+
+    /// One dead letter.
+    fn dead_get(&self, cid: Cid) -> BoxFuture<'static, Result<DeadLetter, Fault>>;
+
+    /// Gives a dead letter another payload.
+    fn dead_edit(&self, cid: Cid, payload: Bytes) -> BoxFuture<'static, Result<(), Fault>>;
+
+    /// Makes a dead letter an invocation again.
+    fn dead_replay(&self, cid: Cid) -> BoxFuture<'static, Result<(), Fault>>;
+
+    /// Lets a dead letter go.
+    fn dead_discard(&self, cid: Cid) -> BoxFuture<'static, Result<(), Fault>>;
+}
+
 /// Acts on single actors.
 pub trait TreeControl: Send + Sync + fmt::Debug {
     /// Stops an actor and starts it again, a parked one too; `NotFound`, or `Conflict` when it cannot be.
@@ -189,4 +242,11 @@ pub struct CallAnswer {
 pub trait ServiceCaller: Send + Sync + fmt::Debug {
     /// Invokes a service. What the service fails with is an answer with its status; errors are for what never ran.
     fn call(&self, call: ServiceCall) -> BoxFuture<'static, Result<CallAnswer, Fault>>;
+
+    /// Hands an invocation over to be run later, and answers its cid once it is kept.
+    fn call_async(
+        &self,
+        call: ServiceCall,
+        how: AsyncOptions,
+    ) -> BoxFuture<'static, Result<Cid, Fault>>;
 }

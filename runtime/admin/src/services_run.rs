@@ -1,25 +1,17 @@
-//! Services as they run: list, get, invoke.
+//! Services as they run: list and get.
 
 use std::time::Duration;
 
-use busker_kit::clock;
-use busker_model::invocation::MAX_INVOKE_DEPTH;
 use busker_model::invocation::Role;
-use busker_model::object::Violation;
-use busker_model::service::DEFAULT_TIMEOUT_MS;
-use busker_model::{DataFormat, Family, Fault, Origin, ServiceName, Transport};
+use busker_model::{Family, Fault, Origin};
 use busker_odb::ListFilter;
 use busker_odb::objects::PAGE_MAX;
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::input::Type;
-use crate::operation::{AdminService, Call, answer, role_word};
-use crate::ports::{ServiceCall, ServiceRow};
-use crate::runner::permitted;
+use crate::operation::{AdminService, Call, role_word};
+use crate::ports::ServiceRow;
 
-/// Longest timeout of an invocation over the API, in milliseconds.
-const TIMEOUT_MAX_MS: i64 = 3_600_000;
 /// Channels named in the answer about one service; there may be more.
 const CHANNELS_SHOWN: usize = 1_000;
 
@@ -42,42 +34,6 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .required("name", Type::Name, "Service.")
         .example(json!({"name": "stockmarket.get-market-cap"})),
-        AdminService::new(
-            "busker.service.invoke",
-            Role::Operator,
-            "Invokes a service as a channel would, and answers what a channel would have sent.",
-            invoke,
-        )
-        .required("name", Type::Name, "Service.")
-        .optional(
-            "payload",
-            Type::Any,
-            "Body: JSON, or text that is sent as it is.",
-        )
-        .optional(
-            "data_format",
-            Type::Choice(&["json", "xml", "form", "raw"]),
-            "Format; json unless given.",
-        )
-        .optional(
-            "transport",
-            Type::Choice(&["plain_http", "soap"]),
-            "Envelope; plain_http unless given.",
-        )
-        .optional("headers", Type::Object, "Headers by name; values are text.")
-        .optional(
-            "timeout_ms",
-            Type::Integer(1, TIMEOUT_MAX_MS),
-            "Longest time, in milliseconds.",
-        )
-        .example(json!({"name": "stockmarket.get-market-cap", "payload": {"symbol": "GOOG"}}))
-        .answers(&[
-            ("status", "integer"),
-            ("content_type", "string"),
-            ("body", "string"),
-            ("cid", "string"),
-        ])
-        .writing(),
     ]
 }
 
@@ -92,7 +48,8 @@ pub(crate) fn row_of(call: &Call) -> Result<ServiceRow, Fault> {
         .ok_or_else(|| unknown(name))
 }
 
-fn unknown(name: &str) -> Fault {
+/// The refusal of a name no service has.
+pub(crate) fn unknown(name: &str) -> Fault {
     Fault::not_found(format!(
         "name: there is no service {name:?}; busker.service.list has those there are"
     ))
@@ -197,79 +154,4 @@ async fn channels(call: &Call, service: &str) -> Result<Vec<Value>, Fault> {
             return Ok(found);
         }
     }
-}
-
-async fn invoke(call: Call) -> Result<Value, Fault> {
-    let name = call.input.text("name");
-    let request = call.context.request();
-    let service = ServiceName::new(name).map_err(|error| Fault::invalid(error.to_string()))?;
-    let invoker = &call.context.ports().invoker;
-    let definition = invoker.definition(name).ok_or_else(|| unknown(name))?;
-    permitted(Some(&call.principal), definition.permission, name)?;
-    let depth = request.depth.saturating_add(1);
-    if depth >= MAX_INVOKE_DEPTH {
-        return Err(Fault::invalid(format!(
-            "name: {MAX_INVOKE_DEPTH} invocations are inside each other already; services call themselves"
-        )));
-    }
-    let timeout = call.input.integer("timeout_ms");
-    let timeout = timeout
-        .and_then(|ms| u64::try_from(ms).ok())
-        .unwrap_or(DEFAULT_TIMEOUT_MS);
-    let wanted = clock::now() + Duration::from_millis(timeout);
-    let asked = ServiceCall {
-        service,
-        body: body(call.input.get("payload"))?,
-        data_format: data_format(call.input.opt_text("data_format")),
-        transport: transport(call.input.opt_text("transport")),
-        headers: headers(call.input.get("headers"))?,
-        cid: request.cid,
-        principal: Some(call.principal.clone()),
-        deadline: wanted.min(request.deadline),
-        depth,
-    };
-    let got = call.deps.caller.call(asked).await?;
-    Ok(json!({
-        "status": got.status,
-        "content_type": got.content_type,
-        "body": String::from_utf8_lossy(&got.body),
-        "cid": request.cid.to_string(),
-    }))
-}
-
-/// Text goes as it is, so that XML and forms can be sent; anything else goes as JSON.
-fn body(payload: Option<&Value>) -> Result<Bytes, Fault> {
-    match payload {
-        None => Ok(Bytes::new()),
-        Some(Value::String(text)) => Ok(Bytes::from(text.clone())),
-        Some(other) => Ok(Bytes::from(answer(other)?.to_string())),
-    }
-}
-
-fn data_format(word: Option<&str>) -> DataFormat {
-    [DataFormat::Xml, DataFormat::Form, DataFormat::Raw]
-        .into_iter()
-        .find(|format| word == Some(format.as_str()))
-        .unwrap_or_default()
-}
-
-fn transport(word: Option<&str>) -> Transport {
-    if word == Some(Transport::Soap.as_str()) {
-        Transport::Soap
-    } else {
-        Transport::PlainHttp
-    }
-}
-
-fn headers(given: Option<&Value>) -> Result<Vec<(String, String)>, Fault> {
-    let fields = given.and_then(Value::as_object).into_iter().flatten();
-    fields
-        .map(|(name, value)| match value.as_str() {
-            Some(text) => Ok((name.to_lowercase(), text.to_owned())),
-            None => Err(Fault::violations(vec![Violation::new(
-                format!("headers.{name}"),
-                "must be text",
-            )])),
-        })
-        .collect()
 }

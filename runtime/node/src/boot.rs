@@ -11,6 +11,7 @@ use busker_odb::{PasswordCost, Passwords};
 use busker_service::Registry;
 use tokio::sync::watch;
 
+use crate::bus;
 use crate::config::NodeConfig;
 use crate::ground::{BUDGET, Ground, step};
 use crate::node::Node;
@@ -77,6 +78,7 @@ fn spec(node: &str) -> SupervisorSpec {
     };
     SupervisorSpec::new(node)
         .strategy(Strategy::RestForOne)
+        .child(family("bus", 5, OnExcess::Escalate))
         .child(family("packages", 5, OnExcess::Escalate))
         .child(family("outgoing", 5, OnExcess::Park))
         .child(family("services", 10, OnExcess::Fail))
@@ -92,6 +94,7 @@ async fn boot(
     (tree, root, board): (Tree, Supervisor, Board),
 ) -> Result<Node, Fault> {
     let ground = Ground::open(config, tree, root, board).await?;
+    bus::start(&ground).await?;
     ground.start_built_in(services).await?;
     let python = ground.start_python().await?;
     let packages = ground.start_packages(&python).await?;

@@ -15,7 +15,7 @@ mod sections;
 mod tests;
 
 pub use sections::{
-    LimitsSection, Listener, NodeSection, OdbSection, PythonSection, ServicesSection,
+    BusSection, LimitsSection, Listener, NodeSection, OdbSection, PythonSection, ServicesSection,
     TelemetrySection, TlsFiles,
 };
 
@@ -23,6 +23,8 @@ pub use sections::{
 pub const CONFIG_FILE: &str = "busker.toml";
 /// Environment variable with the password of a PostgreSQL ODB.
 pub const ODB_PASSWORD_VARIABLE: &str = "BUSKER_ODB_PASSWORD";
+/// Environment variable with the password of a Redis that keeps asynchronous invocations.
+pub const BUS_PASSWORD_VARIABLE: &str = "BUSKER_BUS_PASSWORD";
 /// Environment variable with the interpreter for Python services.
 pub const PYTHON_VARIABLE: &str = "BUSKER_PYTHON";
 
@@ -35,6 +37,9 @@ pub struct NodeConfig {
     /// `[odb]`
     #[serde(default)]
     pub odb: OdbSection,
+    /// `[bus]`
+    #[serde(default)]
+    pub bus: BusSection,
     /// `[http]`: the listener of channels.
     pub http: Listener,
     /// `[admin]`: the listener of the API.

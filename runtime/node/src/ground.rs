@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use busker_bus::MessageBus;
 use busker_channels::Mount;
 use busker_kit::{ChildSpec, FamilyOutcome, OnExcess, Supervisor, SupervisorSpec, Tree, clock};
 use busker_model::{ErrorClass, Fault};
@@ -17,6 +18,7 @@ use busker_services::{Directory, ServiceFamily};
 use busker_telemetry::{Events, Metrics};
 use tokio::sync::watch;
 
+use crate::bus;
 use crate::config::{NodeConfig, PYTHON_VARIABLE, environment, variable};
 use crate::feed::Feed;
 use crate::ports;
@@ -41,6 +43,7 @@ pub(crate) struct Ground {
     pub(crate) outgoing: Outgoing,
     pub(crate) services: ServiceFamily,
     pub(crate) scheduler: Scheduler,
+    pub(crate) bus: MessageBus,
     pub(crate) board: Board,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
@@ -82,9 +85,12 @@ impl Ground {
             node: config.node.name.as_str().into(),
         });
         directory.connect(Arc::clone(&ports));
+        let bus = bus::open(&config, &incarnation).await?;
+        directory.connect_bus(Arc::new(bus.clone()));
         let supervisor = family(&root, "services").await?;
         Ok(Self {
             started_ms: clock::unix_ms(),
+            bus,
             scheduler: scheduler(&config, &odb, &directory),
             odb,
             tree,

@@ -8,6 +8,7 @@ mod answer;
 mod api;
 mod body;
 mod boot;
+mod bus;
 mod config;
 mod feed;
 mod front;
@@ -28,7 +29,7 @@ mod tls;
 
 pub use boot::{EXIT_GAVE_UP, run};
 pub use config::{
-    CONFIG_FILE, ConfigError, ConfigFault, LimitsSection, Listener, NodeConfig, NodeSection,
-    ODB_PASSWORD_VARIABLE, OdbSection, PYTHON_VARIABLE, PythonSection, ServicesSection,
-    TelemetrySection, TlsFiles, environment, variable,
+    BUS_PASSWORD_VARIABLE, BusSection, CONFIG_FILE, ConfigError, ConfigFault, LimitsSection,
+    Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE, OdbSection, PYTHON_VARIABLE,
+    PythonSection, ServicesSection, TelemetrySection, TlsFiles, environment, variable,
 };

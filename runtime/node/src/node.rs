@@ -92,6 +92,7 @@ impl Node {
             control: Arc::new(ports::Control(ground.clone())),
             caller: Arc::new(ports::Caller(ground.directory.clone())),
             jobs: Arc::new(ports::Jobs(ground.scheduler.clone())),
+            messages: Arc::new(ports::BusMessages(ground.bus.clone())),
         }
     }
 

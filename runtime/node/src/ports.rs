@@ -5,11 +5,15 @@ mod caller;
 mod control;
 mod deployer;
 mod jobs;
+mod messages;
 mod view;
+mod worker;
 
 pub(crate) use actors::Actors;
 pub(crate) use caller::Caller;
 pub(crate) use control::Control;
 pub(crate) use deployer::PackageDeployer;
 pub(crate) use jobs::{Attached, Jobs};
+pub(crate) use messages::BusMessages;
 pub(crate) use view::View;
+pub(crate) use worker::BusWorker;

@@ -78,13 +78,13 @@ pub(super) async fn publish(link: Arc<Link>, items: Vec<Item>) -> Result<Vec<Res
     Ok(items.into_iter().zip(answers).map(answered).collect())
 }
 
-pub(super) async fn claim(link: Arc<Link>, wants: Vec<Want>) -> Result<Vec<Claimed>> {
+pub(super) async fn claim(link: Arc<Link>, wants: Vec<Want>, most: u32) -> Result<Vec<Claimed>> {
     if wants.is_empty() {
         return Ok(Vec::new());
     }
     let entries: Vec<(String, String, u32, Vec<u8>)> = link
         .run(&link.scripts.claim, |script| {
-            script.arg(&link.config.consumer).arg(CLAIM_MAX);
+            script.arg(&link.config.consumer).arg(most.min(CLAIM_MAX));
             for want in &wants {
                 script.arg(want.service.as_str()).arg(want.permits);
             }

@@ -1,11 +1,13 @@
 //! The tables of `bus.db`.
 
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::error::Result;
+use crate::error::{BusError, Result};
 
 /// How long a statement waits for another connection that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -92,8 +94,21 @@ CREATE TABLE IF NOT EXISTS ledger (
 ) WITHOUT ROWID;
 ";
 
+/// A file only its owner reads: SQLite gives what it puts beside it the same mode.
+pub(super) fn private_file(path: &Path) -> Result<File> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    opened.map_err(|error| BusError::unavailable(format!("{}: {error}", path.display())))
+}
+
 /// Opens the file and sees to its tables.
 pub(super) fn connect(path: &Path) -> Result<Connection> {
+    drop(private_file(path)?);
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -91,9 +91,13 @@ pub(super) fn advance(shelf: &Shelf, service: &str, key: Option<&str>) -> Result
 }
 
 /// Hands out leases that run until `until`.
-pub(super) fn claim(shelf: &mut Shelf, wants: &[Want], until: i64) -> Result<Vec<Claimed>> {
+pub(super) fn claim(
+    shelf: &mut Shelf,
+    wants: &[Want],
+    (most, until): (u32, i64),
+) -> Result<Vec<Claimed>> {
     let mut claimed = Vec::new();
-    let mut room = CLAIM_MAX;
+    let mut room = most.min(CLAIM_MAX);
     for want in wants {
         // Services without work are most of them, and cost nothing here.
         if shelf.pending(&want.service) == 0 || room == 0 {

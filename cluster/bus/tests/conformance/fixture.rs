@@ -119,7 +119,7 @@ impl Fixture {
             service: name(service),
             permits,
         };
-        self.store.claim(vec![want]).await.unwrap()
+        self.store.claim(vec![want], u32::MAX).await.unwrap()
     }
 
     /// Claims the only one there is.

@@ -13,6 +13,7 @@ mod letters;
 mod lives;
 mod order;
 mod redis_only;
+mod speed;
 mod sqlite_only;
 mod traffic;
 

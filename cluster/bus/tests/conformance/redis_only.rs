@@ -23,7 +23,7 @@ async fn a_server_that_comes_back_empty_is_a_stated_loss_and_work_goes_on() {
         store.publish(envelope("a", Delivery::Fast)).await.unwrap();
     }
     store.ledger().await.unwrap();
-    let held = store.claim(want()).await.unwrap().remove(0);
+    let held = store.claim(want(), u32::MAX).await.unwrap().remove(0);
     server.kill().unwrap();
     let refused = store.publish(envelope("a", Delivery::Fast)).await;
     assert!(
@@ -52,7 +52,10 @@ async fn a_server_that_comes_back_empty_is_a_stated_loss_and_work_goes_on() {
     );
     let late = store.settle(held.lease, End::Expired).await;
     assert!(matches!(late, Err(BusError::NotHeld(_))), "{late:?}");
-    assert_eq!(store.claim(want()).await.unwrap()[0].lease.cid, sent.cid);
+    assert_eq!(
+        store.claim(want(), u32::MAX).await.unwrap()[0].lease.cid,
+        sent.cid
+    );
 }
 
 #[tokio::test]
@@ -65,12 +68,17 @@ async fn entries_of_a_dead_node_go_to_another() {
     dead.publish(envelope("a", Delivery::Durable))
         .await
         .unwrap();
-    assert_eq!(dead.claim(want()).await.unwrap().len(), 1);
+    assert_eq!(dead.claim(want(), u32::MAX).await.unwrap().len(), 1);
     drop(dead);
-    assert!(alive.claim(want()).await.unwrap().is_empty());
+    assert!(alive.claim(want(), u32::MAX).await.unwrap().is_empty());
     tokio::time::sleep(crate::fixture::LEASE + Duration::from_millis(50)).await;
     assert_eq!(alive.reclaim().await.unwrap(), 1);
-    assert_eq!(alive.claim(want()).await.unwrap()[0].lease.attempt, 2);
+    assert_eq!(
+        alive.claim(want(), u32::MAX).await.unwrap()[0]
+            .lease
+            .attempt,
+        2
+    );
 }
 
 #[tokio::test]
@@ -83,7 +91,7 @@ async fn dead_letters_go_when_they_are_old() {
         .publish(envelope("a", Delivery::Durable))
         .await
         .unwrap();
-    let lease = store.claim(want()).await.unwrap().remove(0).lease;
+    let lease = store.claim(want(), u32::MAX).await.unwrap().remove(0).lease;
     let cid = lease.cid;
     let end = End::Dead {
         failure: failure("bug"),
@@ -105,7 +113,7 @@ async fn clusters_on_one_server_do_not_see_each_other() {
     config.cluster = "other".into();
     let other = RedisStore::open(config).await.unwrap();
     one.publish(envelope("a", Delivery::Durable)).await.unwrap();
-    assert!(other.claim(want()).await.unwrap().is_empty());
+    assert!(other.claim(want(), u32::MAX).await.unwrap().is_empty());
     assert!(other.ledger().await.unwrap().is_empty());
 }
 

@@ -25,7 +25,7 @@ async fn what_ran_when_the_process_ended_runs_again_at_once() {
     for delivery in [Delivery::Durable, Delivery::Fast] {
         store.publish(envelope("a", delivery)).await.unwrap();
     }
-    assert_eq!(store.claim(want()).await.unwrap().len(), 2);
+    assert_eq!(store.claim(want(), u32::MAX).await.unwrap().len(), 2);
     let twice = SqliteStore::open(config.clone()).await.unwrap_err();
     assert!(
         format!("{twice:?}").contains("another process"),
@@ -33,8 +33,7 @@ async fn what_ran_when_the_process_ended_runs_again_at_once() {
     );
     drop(store);
     let store = SqliteStore::open(config).await.unwrap();
-    assert_eq!(store.reclaim().await.unwrap(), 2);
-    let claimed = store.claim(want()).await.unwrap();
+    let claimed = store.claim(want(), u32::MAX).await.unwrap();
     assert_eq!(claimed.len(), 2);
     assert!(claimed.iter().all(|one| one.lease.attempt == 2));
     for row in store.ledger().await.unwrap() {
@@ -54,7 +53,7 @@ async fn results_and_dead_letters_go_when_they_are_old() {
     let (done, dead) = (envelope("a", Delivery::Fast), envelope("a", Delivery::Fast));
     store.publish(done.clone()).await.unwrap();
     store.publish(dead.clone()).await.unwrap();
-    for claimed in store.claim(want()).await.unwrap() {
+    for claimed in store.claim(want(), u32::MAX).await.unwrap() {
         let end = if claimed.lease.cid == done.cid {
             End::Done(ReplyBody::Empty)
         } else {

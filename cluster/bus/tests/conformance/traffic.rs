@@ -54,9 +54,20 @@ pub(crate) async fn a_claim_takes_no_more_than_the_permits_and_no_other_service(
     assert_eq!(first, sent[..2]);
     let rest: Vec<Cid> = cids(on, "a", 10).await;
     assert_eq!(rest, sent[2..]);
-    assert!(on.store.claim(Vec::new()).await.unwrap().is_empty());
+    assert!(
+        on.store
+            .claim(Vec::new(), u32::MAX)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(on.claim("nobody", 10).await.is_empty());
-    assert_eq!(on.claim("b", 10).await.len(), 5);
+    let want = vec![Want {
+        service: name("b"),
+        permits: 10,
+    }];
+    assert_eq!(on.store.claim(want, 2).await.unwrap().len(), 2);
+    assert_eq!(on.claim("b", 10).await.len(), 3);
 }
 
 async fn cids(on: &Fixture, service: &str, permits: u32) -> Vec<Cid> {
@@ -158,7 +169,7 @@ async fn work(on: &Fixture, count: usize) -> Vec<Cid> {
             service: name("orders.book"),
             permits,
         };
-        let claimed = store.claim(vec![want]).await.unwrap();
+        let claimed = store.claim(vec![want], u32::MAX).await.unwrap();
         if claimed.is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }

@@ -16,14 +16,15 @@ use crate::{output, payload};
 pub(crate) async fn invoke(client: &Client, args: &InvokeArgs) -> Result<(), Failure> {
     let body = payload::read(&args.payload)?;
     let timeout = Duration::from_secs(u64::from(args.timeout));
-    if args.data_format == DataFormat::Json && args.transport != Some(Transport::Soap) {
+    let is_json = args.data_format == DataFormat::Json && args.transport != Some(Transport::Soap);
+    if is_json && !args.later {
         let answer = client.post(&args.name, body, timeout).await?.succeeded()?;
         return output::body(&answer.body);
     }
     // The API itself speaks JSON, so other formats travel inside it.
     let payload = String::from_utf8(body)
         .map_err(|_| Failure::new(Exit::Invalid, "the payload is not UTF-8"))?;
-    let input = json!({
+    let mut input = json!({
         "name": args.name,
         "payload": payload,
         "data_format": format_word(args.data_format),
@@ -33,6 +34,11 @@ pub(crate) async fn invoke(client: &Client, args: &InvokeArgs) -> Result<(), Fai
         },
         "timeout_ms": u64::from(args.timeout) * 1000,
     });
+    if args.later {
+        input["async"] = json!(true);
+        let answer = client.call("busker.service.invoke", &input).await?;
+        return output::say(answer["cid"].as_str().unwrap_or_default());
+    }
     let answer = client
         .post(
             "busker.service.invoke",

@@ -50,7 +50,7 @@ fn a_destructive_service_has_to_be_told_a_name() {
         let told = operation
             .fields
             .iter()
-            .any(|field| field.required && ["name", "node"].contains(&field.name));
+            .any(|field| field.required && ["name", "node", "cid"].contains(&field.name));
         assert!(told && operation.writes, "{}", operation.name);
     }
 }

@@ -10,6 +10,7 @@ mod bench;
 mod contract;
 mod hand_written;
 mod jobs;
+mod messages;
 mod objects;
 mod people;
 mod secrets;

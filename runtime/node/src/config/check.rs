@@ -43,6 +43,9 @@ impl NodeConfig {
         if let Some(message) = odb_url(&self.odb.url) {
             fault("odb.url", message.to_owned());
         }
+        if let Some(message) = bus_url(&self.bus.url) {
+            fault("bus.url", message.to_owned());
+        }
         if self.odb.pool_size == 0 {
             fault("odb.pool_size", at_least_one());
         }
@@ -93,6 +96,7 @@ impl NodeConfig {
         need("busker.key", &self.key_path(), self.key_path().is_file());
         let named = [
             ("odb.password_file", self.odb.password_file.as_ref()),
+            ("bus.password_file", self.bus.password_file.as_ref()),
             ("odb.root_certificate", self.odb.root_certificate.as_ref()),
             ("python.interpreter", self.python.interpreter.as_ref()),
             (
@@ -118,6 +122,7 @@ impl NodeConfig {
         let private = [
             Some(self.key_path()),
             self.odb.password_file.as_ref().map(|file| self.path(file)),
+            self.bus.password_file.as_ref().map(|file| self.path(file)),
         ];
         for path in private.into_iter().flatten() {
             let mode = std::fs::metadata(&path).map(|meta| meta.permissions().mode());
@@ -132,6 +137,21 @@ impl NodeConfig {
 
 fn at_least_one() -> String {
     "must be at least 1".to_owned()
+}
+
+/// What is wrong with the URL of the bus.
+fn bus_url(url: &str) -> Option<&'static str> {
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        return path
+            .is_empty()
+            .then_some("names no file: use one such as sqlite:data/bus.db");
+    }
+    let Some(rest) = url.strip_prefix("redis://") else {
+        return Some("use sqlite:FILE or redis://host:port/database");
+    };
+    rest.contains('@').then_some(
+        "holds a user or a password: put the password in a file of mode 0600 and name it as password_file",
+    )
 }
 
 /// What is wrong with the URL of an ODB.

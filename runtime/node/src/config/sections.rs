@@ -48,6 +48,33 @@ impl OdbSection {
     }
 }
 
+/// Where asynchronous invocations are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusSection {
+    /// `sqlite:data/bus.db` for a single node, or `redis://host:port/database`, without a password.
+    pub url: String,
+    /// File with the password, in place of the variable.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Default for BusSection {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:data/bus.db".to_owned(),
+            password_file: None,
+        }
+    }
+}
+
+impl BusSection {
+    /// The file of an embedded store; `None` for a server.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.url.strip_prefix("sqlite:").map(Path::new)
+    }
+}
+
 /// One HTTP listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

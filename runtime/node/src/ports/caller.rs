@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use busker_admin::ports::{CallAnswer, ServiceCall, ServiceCaller};
 use busker_model::invocation::HttpHead;
-use busker_model::{ChannelKind, Fault, Request, Transport};
+use busker_model::{ChannelKind, Cid, Fault, Request, Transport};
 use busker_pipeline::{EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, encode, respond};
+use busker_service::ports::AsyncOptions;
 use busker_service::{BoxFuture, Invoker};
 use busker_services::Directory;
 
@@ -19,15 +20,39 @@ impl ServiceCaller for Caller {
     fn call(&self, call: ServiceCall) -> BoxFuture<'static, Result<CallAnswer, Fault>> {
         Box::pin(answer(self.0.clone(), call))
     }
+
+    fn call_async(
+        &self,
+        call: ServiceCall,
+        how: AsyncOptions,
+    ) -> BoxFuture<'static, Result<Cid, Fault>> {
+        let directory = self.0.clone();
+        Box::pin(async move {
+            let content_type = content_type(&call);
+            let decoded = decode(
+                call.data_format,
+                call.transport,
+                &call.body,
+                content_type.as_deref(),
+            )?;
+            let request = Request {
+                cid: call.cid,
+                channel: ChannelKind::Api,
+                data_format: call.data_format,
+                transport: Some(call.transport),
+                raw: call.body,
+                payload: decoded.payload,
+                principal: call.principal,
+                ..Request::json(call.service, bytes::Bytes::new(), call.deadline)
+            };
+            directory.invoke_async(request, how).await
+        })
+    }
 }
 
 async fn answer(directory: Directory, call: ServiceCall) -> Result<CallAnswer, Fault> {
     let (cid, format, transport) = (call.cid, call.data_format, call.transport);
-    let content_type = call
-        .headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let content_type = content_type.map(|(_, value)| value.clone());
+    let content_type = content_type(&call);
     let mut soap = (transport == Transport::Soap)
         .then(|| SoapVersion::guess(&call.body, content_type.as_deref()));
     let service = call.service.clone();
@@ -44,6 +69,12 @@ async fn answer(directory: Directory, call: ServiceCall) -> Result<CallAnswer, F
         content_type: encoded.content_type,
         body: encoded.body,
     })
+}
+
+fn content_type(call: &ServiceCall) -> Option<String> {
+    let mut headers = call.headers.iter();
+    let found = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    found.map(|(_, value)| value.clone())
 }
 
 async fn exchange(

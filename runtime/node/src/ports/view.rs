@@ -39,6 +39,7 @@ impl NodeView for View {
             "http_workers": node.ground.config.http.workers,
             "admin_address": node.ground.config.admin.listen.to_string(),
             "odb": if node.ground.config.odb.sqlite_path().is_some() { "sqlite" } else { "postgresql" },
+            "bus": node.ground.bus.store().name(),
             "python": python["host"],
             "python_pool_size": node.ground.config.python_workers(),
             "python_workers": python["workers"],
