@@ -130,7 +130,10 @@ async fn each_kind_runs_its_service_with_the_payload_as_it_is() {
     jobs.create(
         "interval",
         "often",
-        with(run("plain text"), json!({"seconds": 1, "repeats": 2})),
+        with(
+            run("plain text"),
+            json!({"seconds": 1, "repeats": 2, "max_run_time_s": 60}),
+        ),
     )
     .await;
     jobs.create(
@@ -139,12 +142,15 @@ async fn each_kind_runs_its_service_with_the_payload_as_it_is() {
         with(run("<xml/>"), json!({"cron": "* * * * * *"})),
     )
     .await;
-    for (payload, times, name) in [
-        (PAYLOAD, 1, "once"),
-        ("plain text", 2, "often"),
-        ("<xml/>", 2, "cron"),
+    // One that sets a longest run is followed to its end, which is another way to its service.
+    for (payload, times, name, kind) in [
+        (PAYLOAD, 1, "once", "one_time"),
+        ("plain text", 2, "often", "interval_based"),
+        ("<xml/>", 2, "cron", "cron_style"),
     ] {
         let notes = jobs.ran(payload, times).await;
+        let told = (&notes[0]["job_type"], &notes[0]["hook"]);
+        assert_eq!(told, (&json!(kind), &json!(kind)), "{notes:?}");
         let row = jobs
             .row(name, |row| {
                 row["cid"] == notes[0]["cid"] && row["verdict"] != "recorded"

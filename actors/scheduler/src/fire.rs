@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use busker_kit::clock;
-use busker_model::job::{FireKey, FireOrigin, FireRecord, Verdict};
+use busker_model::job::{FireKey, FireOrigin, FireRecord, JobRef, Verdict};
 use busker_model::service::Delivery;
 use busker_model::{Cid, ErrorClass, Fault, Request, ServiceName};
 use busker_odb::jobs::{FireOutcome, FireWrite, OnOverlap, VerdictWrite};
@@ -233,15 +233,18 @@ impl Life {
             |name: &str| ServiceName::new(name).map_err(|error| Fault::invalid(error.to_string()));
         let mut how = AsyncOptions {
             delivery: Some(Delivery::Durable),
-            job: Some(self.desired.name.clone()),
             ..AsyncOptions::default()
         };
-        let mut request = runs::request(name(&run.service)?, &run.payload);
+        let job = JobRef {
+            name: self.desired.name.clone(),
+            kind: self.desired.settings.when.kind(),
+        };
+        let mut request = runs::request(&job, name(&run.service)?, &run.payload);
         if run.watched() {
             let max_run_ms = run.max_run_ms();
             let order = RunOrder {
                 key,
-                job: self.desired.name.clone(),
+                job,
                 service: run.service.clone(),
                 payload: run.payload.clone(),
                 max_run_ms: u64::try_from(max_run_ms).unwrap_or(0),
@@ -249,9 +252,9 @@ impl Life {
             };
             let text =
                 serde_json::to_vec(&order).map_err(|error| Fault::internal(error.to_string()))?;
-            let channel = request.channel;
+            let (channel, job) = (request.channel, request.job);
             request = Request::json(name(RUN_SERVICE)?, Bytes::from(text), clock::now());
-            request.channel = channel;
+            (request.channel, request.job) = (channel, job);
             how.deadline_ms = Some(self.scheduler.parts().wall.unix_ms() + max_run_ms);
         }
         request.cid = cid;

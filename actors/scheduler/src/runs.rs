@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use busker_kit::clock;
 use busker_model::invocation::Role;
-use busker_model::job::FireKey;
+use busker_model::job::{FireKey, JobRef};
 use busker_model::service::Delivery;
 use busker_model::{
     ChannelKind, ErrorClass, Fault, NameError, Origin, Payload, Reply, Request, ServiceDefinition,
@@ -67,7 +67,7 @@ impl Runs {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunOrder {
     pub(crate) key: FireKey,
-    pub(crate) job: String,
+    pub(crate) job: JobRef,
     pub(crate) service: String,
     pub(crate) payload: String,
     pub(crate) max_run_ms: u64,
@@ -86,11 +86,12 @@ struct RunFailed<'a> {
 }
 
 /// The request a service gets from a job: the payload as it is.
-pub(crate) fn request(service: ServiceName, payload: &str) -> Request {
+pub(crate) fn request(job: &JobRef, service: ServiceName, payload: &str) -> Request {
     let raw = Bytes::copy_from_slice(payload.as_bytes());
     let valid = serde_json::from_str::<serde::de::IgnoredAny>(payload).is_ok();
     let mut request = Request::json(service, Bytes::new(), clock::now());
     request.channel = ChannelKind::Scheduler;
+    request.job = Some(Arc::new(job.clone()));
     request.payload = match payload {
         "" => Payload::None,
         _ if valid => Payload::Json(raw.clone()),
@@ -151,7 +152,7 @@ async fn run(scheduler: &Scheduler, context: &Context, order: RunOrder) -> Resul
     say_ended(scheduler, order.key, &outcome).await;
     scheduler.run_ended(order.key.job);
     if let Err(fault) = ended {
-        let (cid, job) = (context.cid(), &order.job);
+        let (cid, job) = (context.cid(), &order.job.name);
         tracing::error!(%cid, "job {job:?} failed: {fault:?}{}", fault.traceback());
         tell_error_service(context, &order, &fault).await;
     }
@@ -165,7 +166,7 @@ async fn attempt(
 ) -> Result<Reply, Fault> {
     let service =
         ServiceName::new(&order.service).map_err(|error| Fault::invalid(error.to_string()))?;
-    let mut request = request(service, &order.payload);
+    let mut request = request(&order.job, service, &order.payload);
     request.cid = context.cid();
     request
         .traceparent
@@ -210,7 +211,7 @@ async fn tell_error_service(context: &Context, order: &RunOrder, fault: &Fault) 
         return;
     };
     let told = serde_json::to_string(&RunFailed {
-        job: &order.job,
+        job: &order.job.name,
         service: &order.service,
         cid: context.cid().to_string(),
         due_ms: order.key.due_ms,
@@ -223,14 +224,14 @@ async fn tell_error_service(context: &Context, order: &RunOrder, fault: &Fault) 
         let how = AsyncOptions {
             delivery: Some(Delivery::Durable),
             parent: Some(context.cid()),
-            job: Some(order.job.clone()),
             ..AsyncOptions::default()
         };
         let invoker = &context.ports().invoker;
-        invoker.invoke_async(request(name, &text), how).await
+        let request = request(&order.job, name, &text);
+        invoker.invoke_async(request, how).await
     };
     if let Err(fault) = asked.await {
-        let job = &order.job;
+        let job = &order.job.name;
         tracing::error!("error service {service:?} of job {job:?} was not told: {fault:?}");
     }
 }

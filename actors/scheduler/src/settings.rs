@@ -5,11 +5,11 @@
 
 mod when;
 
-use std::fmt;
 use std::sync::LazyLock;
 
 use busker_connector::{read_part, schema_of};
 use busker_model::ServiceName;
+pub use busker_model::job::JobKind;
 use busker_model::object::Violation;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,44 +29,6 @@ pub const JITTER_MAX_MS: u64 = 3_600_000;
 pub const MAX_RUN_TIME_S: u64 = 3_600;
 /// Largest bound of a run, in seconds: a day.
 pub const MAX_RUN_TIME_MOST_S: u64 = 86_400;
-
-/// Kinds of jobs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum JobKind {
-    /// Once, at a date.
-    OneTime,
-    /// Every so much time.
-    Interval,
-    /// By a cron line.
-    Cron,
-}
-
-impl JobKind {
-    /// All kinds.
-    pub const ALL: [Self; 3] = [Self::OneTime, Self::Interval, Self::Cron];
-
-    /// The word used in names of services.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::OneTime => "one-time",
-            Self::Interval => "interval",
-            Self::Cron => "cron",
-        }
-    }
-
-    /// The kind of a word.
-    #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-}
-
-impl fmt::Display for JobKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// What happens when a fire is due while the run before it still runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -32,7 +32,7 @@ pub(crate) fn envelope(request: Request, how: AsyncOptions, own: Delivery) -> En
             traceparent: request.traceparent.as_deref().map(ToOwned::to_owned),
             principal: request.principal.as_deref().cloned(),
             parent: how.parent,
-            job: how.job,
+            job: request.job.as_deref().cloned(),
         },
         payload: request.payload,
         raw,
@@ -61,6 +61,7 @@ pub fn request(envelope: Envelope, patience: Duration) -> Request {
         payload: envelope.payload,
         principal: head.principal.map(Arc::new),
         traceparent: head.traceparent.map(Into::into),
+        job: head.job.map(Arc::new),
         ..Request::json(envelope.service, Bytes::new(), deadline)
     }
 }

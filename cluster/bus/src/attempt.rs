@@ -170,7 +170,13 @@ fn end_of(running: &Running, lease: &Lease, outcome: Result<Reply, Fault>) -> En
     let failure = Failure::from(&fault);
     match verdict(&fault, lease.attempt, fastrand::f64()) {
         Verdict::Again(wait) => {
-            tracing::warn!(%cid, %service, "start {} of an asynchronous invocation failed, again in {wait:?}: {fault:?}", lease.attempt);
+            // Where it failed is told with the first start and when it is given up, not each time in between.
+            let traceback = if lease.attempt == 1 {
+                fault.traceback()
+            } else {
+                String::new()
+            };
+            tracing::warn!(%cid, %service, "start {} of an asynchronous invocation failed, again in {wait:.1?}: {fault:?}{traceback}", lease.attempt);
             End::Retry {
                 at_ms: clock::unix_ms().saturating_add(millis(wait)),
                 failure,

@@ -30,14 +30,19 @@ fn troubles(environment: &Environment, cid: &str) -> Vec<String> {
     found
 }
 
-/// The one entry about a cid that is worse than INFO; there must be exactly one.
-pub(crate) async fn only_trouble(environment: &Environment, cid: &str) -> String {
+/// The first entry about a cid that is worse than INFO.
+pub(crate) async fn first_trouble(environment: &Environment, cid: &str) -> String {
     assert!(cid.starts_with('K') && cid.len() == 40, "{cid:?} is no cid");
     let what = format!("an error about {cid} in the log");
     until(&what, Duration::from_secs(20), || async {
-        (!troubles(environment, cid).is_empty()).then_some(())
+        troubles(environment, cid).into_iter().next()
     })
-    .await;
+    .await
+}
+
+/// The one entry about a cid that is worse than INFO; there must be exactly one.
+pub(crate) async fn only_trouble(environment: &Environment, cid: &str) -> String {
+    first_trouble(environment, cid).await;
     tokio::time::sleep(QUIET).await;
     let mut found = troubles(environment, cid);
     assert_eq!(found.len(), 1, "{found:#?}");

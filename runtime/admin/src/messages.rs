@@ -240,7 +240,7 @@ fn whole(letter: &DeadLetter) -> Value {
         "channel": envelope.head.channel,
         "data_format": envelope.head.data_format,
         "key": envelope.head.key,
-        "job": envelope.head.job,
+        "job": envelope.head.job.as_ref().map(|job| &job.name),
         "parent": envelope.head.parent,
         "principal": envelope.head.principal.as_ref().map(|principal| &principal.name),
         "payload": payload,

@@ -290,6 +290,7 @@ fn invocation(
         principal,
         traceparent: Some(arrival.span.traceparent().unwrap_or_else(traceparent)),
         deadline: clock::now() + timeout,
+        job: None,
         depth: 0,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use busker_model::job::JobRef;
 use busker_model::{ChannelKind, DataFormat, Payload, Principal, Request, Transport};
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
@@ -21,6 +22,8 @@ struct Extra<'a> {
     principal: Option<&'a Principal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<&'a JobRef>,
     depth: u8,
 }
 
@@ -69,10 +72,14 @@ pub(crate) fn encode(
 }
 
 fn extra(request: &Request) -> Option<Extra<'_>> {
-    let known = request.principal.is_some() || request.traceparent.is_some() || request.depth > 0;
+    let known = request.principal.is_some()
+        || request.traceparent.is_some()
+        || request.job.is_some()
+        || request.depth > 0;
     known.then_some(Extra {
         principal: request.principal.as_deref(),
         traceparent: request.traceparent.as_deref(),
+        job: request.job.as_deref(),
         depth: request.depth,
     })
 }

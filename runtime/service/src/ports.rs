@@ -53,8 +53,6 @@ pub struct AsyncOptions {
     pub key: Option<String>,
     /// cid of the request that hands it over, when it has a cid of its own.
     pub parent: Option<Cid>,
-    /// Job that fires it.
-    pub job: Option<String>,
 }
 
 /// Keeps asynchronous invocations until they have run.

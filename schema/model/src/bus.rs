@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::cid::Cid;
 use crate::error::{ErrorClass, Fault};
 use crate::invocation::{ChannelKind, DataFormat, Payload, Principal, ReplyBody};
+use crate::job::JobRef;
 use crate::name::ServiceName;
 use crate::service::Delivery;
 
@@ -69,7 +70,7 @@ pub struct Head {
     pub parent: Option<Cid>,
     /// Job that fired it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub job: Option<String>,
+    pub job: Option<JobRef>,
 }
 
 /// The head with what the stored form needs beside it.

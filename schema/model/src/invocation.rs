@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::cid::Cid;
+use crate::job::JobRef;
 use crate::name::ServiceName;
 
 /// Where an invocation came from; the words are Zato's.
@@ -193,6 +194,8 @@ pub struct Request {
     pub traceparent: Option<Arc<str>>,
     /// When the answer is no longer wanted.
     pub deadline: Instant,
+    /// The job that asks.
+    pub job: Option<Arc<JobRef>>,
     /// How many services are above this one in the chain of synchronous invocations.
     pub depth: u8,
 }
@@ -223,6 +226,7 @@ impl Request {
             principal: None,
             traceparent: None,
             deadline,
+            job: None,
             depth: 0,
         }
     }

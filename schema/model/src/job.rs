@@ -1,11 +1,61 @@
 //! Jobs as they are recorded: one fire, what became of it, and where a job stands.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cid::Cid;
 
 /// Kind group of all jobs: a name stands for one job whatever its kind.
 pub const JOB_GROUP: &str = "job";
+
+/// Kinds of jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobKind {
+    /// Once, at a date.
+    OneTime,
+    /// Every so much time.
+    Interval,
+    /// By a cron line.
+    Cron,
+}
+
+impl JobKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::OneTime, Self::Interval, Self::Cron];
+
+    /// The word used in names of services.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OneTime => "one-time",
+            Self::Interval => "interval",
+            Self::Cron => "cron",
+        }
+    }
+
+    /// The kind of a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+impl fmt::Display for JobKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The job that a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRef {
+    /// Name.
+    pub name: String,
+    /// Kind.
+    pub kind: JobKind,
+}
 
 /// What asked for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -210,6 +210,16 @@ impl When {
         Self::checked(kind, Value::Object(fields))
     }
 
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> JobKind {
+        match self {
+            Self::OneTime(_) => JobKind::OneTime,
+            Self::Interval(_) => JobKind::Interval,
+            Self::Cron(_) => JobKind::Cron,
+        }
+    }
+
     /// Every fault found, each with its field.
     #[must_use]
     pub fn check(&self) -> Vec<Violation> {

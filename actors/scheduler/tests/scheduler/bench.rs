@@ -141,14 +141,14 @@ impl Invoker for Sink {
     fn invoke_async(
         &self,
         request: Request,
-        how: AsyncOptions,
+        _how: AsyncOptions,
     ) -> BoxFuture<'static, Result<Cid, Fault>> {
         let cid = request.cid;
         self.handed.lock().push(Handed {
             cid,
             service: request.service.to_string(),
             payload: String::from_utf8_lossy(&request.raw).into_owned(),
-            job: how.job,
+            job: request.job.as_ref().map(|job| job.name.clone()),
             at_ms: self.wall.unix_ms(),
         });
         Box::pin(std::future::ready(Ok(cid)))

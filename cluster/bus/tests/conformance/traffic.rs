@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use busker_bus::{BusError, End, Want};
 use busker_model::invocation::ReplyBody;
+use busker_model::job::{JobKind, JobRef};
 use busker_model::{Cid, Delivery, Payload};
 use bytes::Bytes;
 
@@ -17,7 +18,10 @@ pub(crate) async fn what_is_claimed_is_what_was_published(on: &Fixture) {
         sent.raw = Some(Bytes::from_static(b"<raw>\n\0</raw>"));
         sent.head.traceparent = Some("00-1-2-01".into());
         sent.head.parent = Some(Cid::from_u128(7));
-        sent.head.job = Some("every minute".into());
+        sent.head.job = Some(JobRef {
+            name: "every minute".into(),
+            kind: JobKind::Interval,
+        });
         on.publish(sent.clone()).await;
         let claimed = on.claim_one("orders.book").await;
         assert_eq!(claimed.envelope, sent);
