@@ -15,5 +15,6 @@ mod objects;
 mod packages;
 mod people;
 mod references;
+mod roles;
 mod secrets;
 mod server;
