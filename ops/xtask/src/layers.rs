@@ -41,6 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "busker-outgoing",
             "busker-services",
             "busker-scheduler",
+            "busker-membership",
             "busker-pipeline",
         ],
     ),
