@@ -10,7 +10,6 @@ use crate::book::Book;
 use crate::gateway::{self, Host};
 use crate::members::{self, MembersParts};
 use crate::peers::Peers;
-use crate::role::{self, RoleParts};
 use crate::server::{self, ServerParts};
 use crate::sessions::{self, SessionsParts};
 use crate::transport::{PubSubTransport, TcpTransport, Way};
@@ -66,21 +65,26 @@ impl Cluster {
         Peers::new(self.members.members.clone(), self.book.clone())
     }
 
-    /// Makes sure that what this node would listen on can be opened, so that a port that is taken ends the boot.
+    /// Makes sure that what this node would listen on can be opened, so that a port that is taken ends the boot. A Redis
+    /// that is away does not.
     ///
     /// # Errors
     /// `Unavailable`, naming the field.
     pub async fn try_door(&self) -> Result<(), Fault> {
-        self.transport.way().listen().await.map(drop)
+        match &self.transport {
+            Transport::Tcp(tcp) => tcp.listen().await.map(drop),
+            Transport::PubSub(_) => Ok(()),
+        }
     }
 
-    /// The children, in start order: roles first in, last out, so that they are given back when all else has ended.
+    /// The supervisor of all of it, but for roles: a node contends for none before it has joined.
     #[must_use]
-    pub fn children(&self, roles: &[RoleParts], host: &Arc<dyn Host>) -> Vec<ChildSpec> {
-        let mut children: Vec<ChildSpec> = roles.iter().map(role::spec).collect();
-        children.push(members::spec(&self.members));
-        children.push(ChildSpec::supervisor(self.sessions(host)));
-        children
+    pub fn spec(&self, host: &Arc<dyn Host>) -> ChildSpec {
+        let spec = SupervisorSpec::new("cluster")
+            .on_excess(OnExcess::Escalate)
+            .child(members::spec(&self.members))
+            .child(ChildSpec::supervisor(self.sessions(host)));
+        ChildSpec::supervisor(spec)
     }
 
     /// A lost server takes its sessions along, and whoever feeds it must find the new one.

@@ -127,7 +127,7 @@ pub struct RoleParts {
 #[must_use]
 pub fn spec(parts: &RoleParts) -> ChildSpec {
     let parts = parts.clone();
-    ChildSpec::actor(format!("role-{}", parts.role.name()), "role", move |seat| {
+    ChildSpec::actor(parts.role.name(), "role", move |seat| {
         (RoleActor, (seat, parts.clone()))
     })
 }

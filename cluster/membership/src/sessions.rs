@@ -5,7 +5,7 @@
 //!
 //! Level, not edge: sessions are held against the roster again and again, so that no lost event leaves one missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,6 +70,7 @@ impl Actor for SessionsActor {
             at_the_door: FuturesUnordered::new(),
             calls: FuturesUnordered::new(),
             wanted: HashMap::new(),
+            met: HashSet::new(),
         };
         Ok(Pump::vital("sessions", me, porter.run()))
     }
@@ -101,6 +102,8 @@ struct Porter {
     at_the_door: FuturesUnordered<Met>,
     calls: FuturesUnordered<Called>,
     wanted: HashMap<MemberId, Wanted>,
+    /// Peers that were in the roster: when they are not any more, they are gone, not new.
+    met: HashSet<MemberId>,
 }
 
 impl Porter {
@@ -178,15 +181,22 @@ impl Porter {
         let view = self.parts.members.view();
         let rows = self.parts.book.rows();
         let late = |opened: Instant| now.duration_since(opened) > HANDSHAKE_TIMEOUT;
+        self.met.retain(|id| rows.iter().any(|row| row.peer == *id));
+        self.met
+            .extend(view.peers.iter().map(|peer| peer.id.clone()));
         for row in &rows {
             let is_there = view.peers.iter().any(|peer| peer.id == row.peer);
-            // Blind, we end nobody's session: it may be the only thing that works. A stranger has the time of a
+            // Blind, we end nobody's session: it may be the only thing that works. Who is new has the time of a
             // handshake, since his beacon may come after him.
-            let gone = view.sees && !is_there && (row.ready || late(row.opened));
+            let is_new = !self.met.contains(&row.peer) && !late(row.opened);
+            let gone = view.sees && !is_there && !is_new;
             if gone || (!row.ready && late(row.opened)) {
                 tracing::info!("the session with {} is ended", row.peer);
                 row.actor.kill();
             }
+        }
+        if !view.joined {
+            return;
         }
         let has = |peer: &MemberId| rows.iter().any(|row| row.peer == *peer);
         let peers: Vec<_> = view.peers.iter().filter(|peer| !has(&peer.id)).collect();

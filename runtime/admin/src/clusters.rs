@@ -4,13 +4,18 @@ use busker_model::Fault;
 use busker_model::invocation::Role;
 use busker_model::object::Violation;
 use busker_odb::cluster::ClusterWrite;
+use busker_odb::nodes::NodeRecord;
+use busker_odb::roles::SCHEDULER;
 use serde_json::{Value, json};
 
 use crate::input::Type;
 use crate::operation::{AdminService, Call, answer};
+use crate::ports::LiveNode;
 
 /// Longest description, in bytes.
 const DESCRIPTION_BYTES: usize = 2_000;
+/// Terms in one answer unless told otherwise.
+const TERMS: i64 = 100;
 const CLUSTER: &[(&str, &str)] = &[
     ("id", "string"),
     ("name", "string"),
@@ -50,10 +55,23 @@ pub(crate) fn operations() -> Vec<AdminService> {
         AdminService::new(
             "busker.cluster.get-roster",
             Role::Viewer,
-            "Lists the nodes as they last reported.",
+            "Lists the nodes: those that are alive as they are now, the others as they last reported.",
             roster,
         )
         .answers(&[("nodes", "array")]),
+        AdminService::new(
+            "busker.cluster.get-role-history",
+            Role::Viewer,
+            "Lists who held the role of the scheduler, newest first, and how each term ended.",
+            role_history,
+        )
+        .optional(
+            "limit",
+            Type::Integer(1, busker_odb::roles::TERMS_KEPT),
+            "Most terms to answer; 100 unless given.",
+        )
+        .example(json!({"limit": 10}))
+        .answers(&[("terms", "array")]),
     ]
 }
 
@@ -97,6 +115,7 @@ fn faults(write: &ClusterWrite) -> Vec<Violation> {
 
 async fn roster(call: Call) -> Result<Value, Fault> {
     let holder = call.deps.node.role_holder();
+    let live = call.deps.node.roster();
     let nodes: Vec<Value> = call
         .deps
         .odb
@@ -105,18 +124,45 @@ async fn roster(call: Call) -> Result<Value, Fault> {
         .await?
         .into_iter()
         .map(|node| {
-            json!({
-                "name": node.name,
-                "role_holder": holder.as_deref() == Some(node.name.as_str()),
-                "state": node.state,
-                "revision": node.revision,
-                "incarnation": node.incarnation,
-                "address": node.address,
-                "admin_address": node.admin_address,
-                "seen_ms": node.seen_ms,
-                "info": node.info,
-            })
+            let is_holder = holder.as_deref() == Some(node.name.as_str());
+            listed(node, is_holder, live.as_deref())
         })
         .collect();
     Ok(json!({"nodes": nodes}))
+}
+
+/// A node as it is in the roster. One that is not there was stopped if its last word was that it drains, else it is `gone`;
+/// a node that is alone knows only the rows.
+fn listed(node: NodeRecord, is_holder: bool, live: Option<&[LiveNode]>) -> Value {
+    let found = live.and_then(|live| live.iter().find(|live| live.name == node.name));
+    let state = match (found, live) {
+        (Some(found), _) => found.state.clone(),
+        (None, Some(_)) if ["stopped", "draining"].contains(&node.state.as_str()) => {
+            "stopped".to_owned()
+        }
+        (None, Some(_)) => "gone".to_owned(),
+        (None, None) => node.state,
+    };
+    json!({
+        "name": node.name,
+        "role_holder": is_holder,
+        "state": state,
+        "alive": live.is_none() || found.is_some(),
+        "suspected": found.is_some_and(|found| found.suspected),
+        "connected": found.map_or(live.is_none(), |found| found.connected),
+        "clock_ahead_ms": found.map_or(0, |found| found.clock_ahead_ms),
+        "in_flight": found.map_or(0, |found| found.in_flight),
+        "revision": found.map_or(node.revision, |found| found.revision),
+        "incarnation": found.map_or(node.incarnation, |found| found.incarnation.clone()),
+        "address": node.address,
+        "admin_address": node.admin_address,
+        "seen_ms": node.seen_ms,
+        "info": node.info,
+    })
+}
+
+async fn role_history(call: Call) -> Result<Value, Fault> {
+    let limit = call.input.integer("limit").unwrap_or(TERMS);
+    let terms = call.deps.odb.roles().terms(SCHEDULER, limit).await?;
+    Ok(json!({"terms": terms}))
 }

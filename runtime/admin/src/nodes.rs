@@ -1,7 +1,7 @@
-//! The node that was asked.
+//! The node that was asked, and what can be done to others by their names.
 
-use busker_model::Fault;
 use busker_model::invocation::Role;
+use busker_model::{ErrorClass, Fault};
 use serde_json::{Value, json};
 
 use crate::input::Type;
@@ -21,7 +21,11 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Takes the node off traffic; configuration and deploys go on.",
             drain,
         )
-        .required("node", Type::Name, "Name of the node that is asked.")
+        .required(
+            "node",
+            Type::Name,
+            "Name of the node; another one of the cluster is reached through this one.",
+        )
         .example(json!({"node": "node1"}))
         .answers(&[("node", "string"), ("draining", "boolean")])
         .destroying(),
@@ -31,10 +35,24 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Puts a drained node back to work.",
             resume,
         )
-        .required("node", Type::Name, "Name of the node that is asked.")
+        .required(
+            "node",
+            Type::Name,
+            "Name of the node; another one of the cluster is reached through this one.",
+        )
         .example(json!({"node": "node1"}))
         .answers(&[("node", "string"), ("draining", "boolean")])
         .writing(),
+        AdminService::new(
+            "busker.node.delete",
+            Role::Admin,
+            "Forgets a node that was stopped and will not come back.",
+            delete,
+        )
+        .required("node", Type::Name, "Name of the node.")
+        .example(json!({"node": "node3"}))
+        .answers(&[("node", "string"), ("deleted", "boolean")])
+        .destroying(),
         AdminService::new(
             "busker.statistics.get",
             Role::Viewer,
@@ -55,26 +73,46 @@ async fn info(call: Call) -> Result<Value, Fault> {
 }
 
 async fn drain(call: Call) -> Result<Value, Fault> {
-    let node = this_node(&call)?;
-    call.deps.control.drain().await?;
-    Ok(json!({"node": node, "draining": true}))
+    turn(call, true).await
 }
 
 async fn resume(call: Call) -> Result<Value, Fault> {
-    let node = this_node(&call)?;
-    call.deps.control.resume().await?;
-    Ok(json!({"node": node, "draining": false}))
+    turn(call, false).await
 }
 
-/// The name that was given, which must be ours: nothing is passed on to another node.
-fn this_node(call: &Call) -> Result<String, Fault> {
-    let (given, ours) = (call.input.text("node"), call.deps.node.name());
-    if given == ours {
-        return Ok(ours);
+/// Drains or resumes the node of that name: this one, or another one of its cluster.
+async fn turn(call: Call, drains: bool) -> Result<Value, Fault> {
+    let (node, ours) = (call.input.text("node"), call.deps.node.name());
+    let control = &call.deps.control;
+    if node != ours {
+        let asked = control.ask_other(node.to_owned(), drains);
+        asked.ok_or_else(|| nobody_else(node, &ours))?.await?;
+    } else if drains {
+        control.drain().await?;
+    } else {
+        control.resume().await?;
     }
-    Err(Fault::not_found(format!(
-        "node: {given:?} is not this node, which is {ours:?}; ask the API of that node"
-    )))
+    Ok(json!({"node": node, "draining": drains}))
+}
+
+/// Why a node that is alone does not know a name.
+pub(crate) fn nobody_else(given: &str, ours: &str) -> Fault {
+    Fault::not_found(format!(
+        "node: {given:?} is not this node, which is {ours:?} and has no others"
+    ))
+}
+
+/// Forgets a node that will not come back.
+async fn delete(call: Call) -> Result<Value, Fault> {
+    let node = call.input.text("node");
+    let roster = call.deps.node.roster().unwrap_or_default();
+    let lives = node == call.deps.node.name() || roster.iter().any(|live| live.name == node);
+    if lives {
+        let message = format!("node: {node:?} is running: stop it first");
+        return Err(Fault::new(ErrorClass::Conflict, message));
+    }
+    call.deps.odb.nodes().delete(node).await?;
+    Ok(json!({"node": node, "deleted": true}))
 }
 
 async fn statistics(call: Call) -> Result<Value, Fault> {

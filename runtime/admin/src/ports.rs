@@ -8,7 +8,7 @@ use busker_catalog::Catalog;
 use busker_kit::Tree;
 use busker_model::bus::{DeadLetter, DeadSummary, InvocationStatus, LedgerRow, Loss};
 use busker_model::event::Event;
-use busker_model::report::ActorPath;
+use busker_model::report::{ActorInfo, ActorPath};
 use busker_model::{Cid, DataFormat, Fault, Principal, ServiceDefinition, ServiceName, Transport};
 use busker_odb::{Odb, Passwords};
 use busker_scheduler::Executed;
@@ -107,6 +107,27 @@ pub struct ServiceRow {
     pub max_micros: u64,
 }
 
+/// A node of the cluster that is alive, as this one sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveNode {
+    /// Name.
+    pub name: String,
+    /// Made anew at each boot.
+    pub incarnation: String,
+    /// `starting`, `running`, `standby`, `draining`, `failed`.
+    pub state: String,
+    /// Revision it runs.
+    pub revision: i64,
+    /// Whether it missed some beacons.
+    pub suspected: bool,
+    /// Whether there is a session with it.
+    pub connected: bool,
+    /// Milliseconds its clock is ahead of ours.
+    pub clock_ahead_ms: i64,
+    /// Requests it runs now.
+    pub in_flight: u64,
+}
+
 /// What this node is and runs.
 pub trait NodeView: Send + Sync + fmt::Debug {
     /// Name of the node.
@@ -132,6 +153,21 @@ pub trait NodeView: Send + Sync + fmt::Debug {
 
     /// Ends when this node runs that revision of the configuration, or a newer one.
     fn runs(&self, revision: i64) -> BoxFuture<'static, ()>;
+
+    /// The nodes that are alive, this one first; `None` on a node that is alone.
+    fn roster(&self) -> Option<Vec<LiveNode>> {
+        None
+    }
+
+    /// Actors of another node; `None` on a node that is alone.
+    fn tree_of(
+        &self,
+        _node: String,
+        _prefix: Option<String>,
+        _limit: usize,
+    ) -> Option<BoxFuture<'static, Result<Vec<ActorInfo>, Fault>>> {
+        None
+    }
 }
 
 /// Takes this node off traffic and puts it back.
@@ -141,6 +177,15 @@ pub trait NodeControl: Send + Sync + fmt::Debug {
 
     /// Takes requests again.
     fn resume(&self) -> BoxFuture<'static, Result<(), Fault>>;
+
+    /// Has another node drained, or resumed; `None` on a node that is alone.
+    fn ask_other(
+        &self,
+        _node: String,
+        _drains: bool,
+    ) -> Option<BoxFuture<'static, Result<(), Fault>>> {
+        None
+    }
 }
 
 /// Acts on the jobs of this node.

@@ -1,4 +1,6 @@
-//! The supervision tree of this node, and what happened in it.
+//! The supervision tree of this node and of others, and what happened in it.
+
+use std::collections::BTreeMap;
 
 use busker_model::Fault;
 use busker_model::invocation::Role;
@@ -23,13 +25,18 @@ pub(crate) fn operations() -> Vec<AdminService> {
         AdminService::new(
             "busker.tree.get",
             Role::Viewer,
-            "Lists the actors of this node, and counts them by state; the stream of events goes on from `position`.",
+            "Lists the actors of a node, this one unless another is named, and counts them by state; this one's stream of events goes on from `position`.",
             get,
         )
         .optional(
             "prefix",
             Type::Text,
             "Path to start at, such as node1/channels.",
+        )
+        .optional(
+            "node",
+            Type::Name,
+            "Another node of the cluster; the counts are then of the actors in the answer.",
         )
         .optional(
             "limit",
@@ -71,6 +78,10 @@ pub(crate) fn operations() -> Vec<AdminService> {
 
 async fn get(call: Call) -> Result<Value, Fault> {
     let limit = size(call.input.integer("limit").unwrap_or(ACTORS));
+    let node = call.input.opt_text("node");
+    if let Some(node) = node.filter(|node| *node != call.deps.node.name()) {
+        return tree_of(&call, node, limit).await;
+    }
     let tree = &call.deps.tree;
     // Before the picture is taken: what happens meanwhile is in both, and nothing is in neither.
     let position = call.deps.node.position();
@@ -80,10 +91,26 @@ async fn get(call: Call) -> Result<Value, Fault> {
     }))
 }
 
+async fn tree_of(call: &Call, node: &str, limit: usize) -> Result<Value, Fault> {
+    let prefix = call.input.opt_text("prefix").map(str::to_owned);
+    let (view, ours) = (&call.deps.node, call.deps.node.name());
+    let asked = view.tree_of(node.to_owned(), prefix, limit);
+    let actors = asked
+        .ok_or_else(|| crate::nodes::nobody_else(node, &ours))?
+        .await?;
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for actor in &actors {
+        *counts.entry(actor.state.as_str()).or_default() += 1;
+    }
+    Ok(json!({"actors": actors, "counts": counts, "total": actors.len()}))
+}
+
 async fn restart(call: Call) -> Result<Value, Fault> {
     let text = call.input.text("path");
     let path = path_of(text)?;
-    if call.deps.tree.get(&path).is_none() {
+    let owner = text.split('/').next().unwrap_or_default();
+    let is_ours = owner == call.deps.node.name() || call.deps.node.roster().is_none();
+    if is_ours && call.deps.tree.get(&path).is_none() {
         return Err(Fault::not_found(format!(
             "path: there is no actor {text:?} on this node; busker.tree.get has those there are"
         )));

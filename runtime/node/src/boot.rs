@@ -52,6 +52,10 @@ pub async fn run(config: NodeConfig, services: Registry) -> Result<u8, Fault> {
         signal = signals.wait() => {
             tracing::info!("Node {} stops: {signal}", node.ground.config.node.name);
             board.set(Readiness::Draining);
+            if let Some(membership) = &node.ground.membership {
+                // Others take over now, not when all requests in flight have ended.
+                membership.role.resign();
+            }
             0
         }
         gave_up = end.wait() => {
@@ -100,8 +104,13 @@ async fn boot(
     let packages = ground.start_packages(&python).await?;
     let (told, revision) = watch::channel(-1);
     let reconcile = ground.reconcile_parts(told).await?;
+    let peers = match &ground.membership {
+        Some(membership) => Some(membership.start(&ground, revision.clone()).await?),
+        None => None,
+    };
     let node = Node {
         ground,
+        peers,
         catalog: Arc::new(Catalog::builtin()),
         passwords: Passwords::new(PasswordCost::Full).map_err(step("passwords"))?,
         python,

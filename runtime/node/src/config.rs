@@ -10,10 +10,12 @@ use busker_odb::OdbConfig;
 use serde::{Deserialize, Serialize};
 
 mod check;
+mod cluster;
 mod sections;
 #[cfg(test)]
 mod tests;
 
+pub use cluster::{ClusterSection, ClusterTransport, REDIS_PASSWORD_VARIABLE, redis_url};
 pub use sections::{
     BusSection, LimitsSection, Listener, NodeSection, OdbSection, PythonSection, ServicesSection,
     TelemetrySection, TlsFiles,
@@ -56,6 +58,9 @@ pub struct NodeConfig {
     /// `[limits]`
     #[serde(default)]
     pub limits: LimitsSection,
+    /// `[cluster]`: missing on a node that is alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<ClusterSection>,
     /// Folder of the node; relative paths start here.
     #[serde(skip)]
     pub dir: PathBuf,
@@ -219,7 +224,7 @@ impl NodeConfig {
             return Ok(OdbConfig::sqlite(self.path(path)));
         }
         let password = match &self.odb.password_file {
-            Some(file) => Some(self.read_password(file)?),
+            Some(file) => Some(self.read_secret("odb.password_file", file)?),
             None => variable(ODB_PASSWORD_VARIABLE).map(Secret::new),
         };
         Ok(OdbConfig::Postgres {
@@ -234,13 +239,14 @@ impl NodeConfig {
         })
     }
 
-    fn read_password(&self, file: &Path) -> Result<Secret, ConfigError> {
+    /// A secret in a file of its own.
+    fn read_secret(&self, field: &str, file: &Path) -> Result<Secret, ConfigError> {
         let path = self.path(file);
         let text = std::fs::read_to_string(&path).map_err(|error| ConfigError {
             file: self.dir.join(CONFIG_FILE),
             faults: vec![ConfigFault {
                 line: None,
-                field: "odb.password_file".to_owned(),
+                field: field.to_owned(),
                 message: format!("{}: {error}", path.display()),
             }],
         })?;

@@ -11,7 +11,7 @@ use busker_odb::{Odb, Vault};
 use busker_outgoing::Outgoing;
 use busker_packages::Packages;
 use busker_python::{PortsCell, PythonConfig, PythonHost};
-use busker_scheduler::{Scheduler, SystemWall};
+use busker_scheduler::{FireStore, Scheduler, SystemWall};
 use busker_service::ports::{Engine, NoKeyValue};
 use busker_service::{Ports, Registry};
 use busker_services::{Directory, ServiceFamily};
@@ -19,6 +19,7 @@ use busker_telemetry::{Events, Metrics};
 use tokio::sync::watch;
 
 use crate::bus;
+use crate::cluster::{LeasedStore, Membership};
 use crate::config::{NodeConfig, PYTHON_VARIABLE, environment, variable};
 use crate::feed::Feed;
 use crate::ports;
@@ -44,6 +45,8 @@ pub(crate) struct Ground {
     pub(crate) services: ServiceFamily,
     pub(crate) scheduler: Scheduler,
     pub(crate) bus: MessageBus,
+    /// `None` on a node that is alone.
+    pub(crate) membership: Option<Membership>,
     pub(crate) board: Board,
     pub(crate) events: Events,
     pub(crate) metrics: Metrics,
@@ -73,8 +76,9 @@ impl Ground {
         root: Supervisor,
         board: Board,
     ) -> Result<Self, Fault> {
-        let odb = open_odb(&config).await?;
         let incarnation: Arc<str> = format!("{:016x}", fastrand::u64(..)).into();
+        let membership = Membership::of(&config, &incarnation)?;
+        let odb = open_odb(&config).await?;
         let directory = Directory::default();
         let outgoing = Outgoing::new(&config.node.name);
         let ports = Arc::new(Ports {
@@ -91,7 +95,8 @@ impl Ground {
         Ok(Self {
             started_ms: clock::unix_ms(),
             bus,
-            scheduler: scheduler(&config, &odb, &directory),
+            scheduler: scheduler(&config, &odb, &directory, membership.as_ref()),
+            membership,
             odb,
             tree,
             root,
@@ -180,12 +185,26 @@ impl Ground {
     }
 }
 
-/// The scheduler. A single node always has its role.
-fn scheduler(config: &NodeConfig, odb: &Odb, directory: &Directory) -> Scheduler {
-    let (_, held) = watch::channel(true);
+/// The scheduler. A node that is alone always has its role; in a cluster it follows the lease.
+fn scheduler(
+    config: &NodeConfig,
+    odb: &Odb,
+    directory: &Directory,
+    membership: Option<&Membership>,
+) -> Scheduler {
+    let (store, held): (Arc<dyn FireStore>, _) = match membership {
+        None => (Arc::new(odb.clone()), watch::channel(true).1),
+        Some(Membership { role, .. }) => {
+            let store = LeasedStore {
+                odb: odb.clone(),
+                role: role.clone(),
+            };
+            (Arc::new(store), role.held())
+        }
+    };
     Scheduler::new(busker_scheduler::Parts {
         node: config.node.name.clone(),
-        store: Arc::new(odb.clone()),
+        store,
         invoker: Arc::new(directory.clone()),
         attached: Arc::new(ports::Attached(directory.clone())),
         wall: Arc::new(SystemWall),

@@ -9,6 +9,7 @@ mod api;
 mod body;
 mod boot;
 mod bus;
+mod cluster;
 mod config;
 mod feed;
 mod front;
@@ -29,7 +30,8 @@ mod tls;
 
 pub use boot::{EXIT_GAVE_UP, run};
 pub use config::{
-    BUS_PASSWORD_VARIABLE, BusSection, CONFIG_FILE, ConfigError, ConfigFault, LimitsSection,
-    Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE, OdbSection, PYTHON_VARIABLE,
-    PythonSection, ServicesSection, TelemetrySection, TlsFiles, environment, variable,
+    BUS_PASSWORD_VARIABLE, BusSection, CONFIG_FILE, ClusterSection, ClusterTransport, ConfigError,
+    ConfigFault, LimitsSection, Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE, OdbSection,
+    PYTHON_VARIABLE, PythonSection, REDIS_PASSWORD_VARIABLE, ServicesSection, TelemetrySection,
+    TlsFiles, environment, redis_url, variable,
 };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use busker_admin::AdminDeps;
 use busker_catalog::Catalog;
 use busker_kit::Pump;
+use busker_membership::Peers;
 use busker_model::Fault;
 use busker_odb::Passwords;
 use busker_packages::Packages;
@@ -33,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) passwords: Passwords,
     pub(crate) python: Arc<PythonHost>,
     pub(crate) packages: Packages,
+    /// The other nodes; `None` on a node that is alone.
+    pub(crate) peers: Option<Peers>,
     /// Revision of the configuration that runs; below 0 until the first reconcile pass.
     pub(crate) revision: watch::Receiver<i64>,
 }
@@ -86,10 +89,10 @@ impl Node {
             odb: ground.odb.clone(),
             passwords: self.passwords.clone(),
             tree: ground.tree.clone(),
-            actors: Arc::new(ports::Actors::new(ground.root.clone())),
+            actors: Arc::new(ports::Actors::new(self)),
             deployer: Arc::new(ports::PackageDeployer(self.packages.clone())),
             node: Arc::new(ports::View(self.clone())),
-            control: Arc::new(ports::Control(ground.clone())),
+            control: Arc::new(ports::Controls(self.clone())),
             caller: Arc::new(ports::Caller(ground.directory.clone())),
             jobs: Arc::new(ports::Jobs(ground.scheduler.clone())),
             messages: Arc::new(ports::BusMessages(ground.bus.clone())),

@@ -9,9 +9,9 @@ mod messages;
 mod view;
 mod worker;
 
-pub(crate) use actors::Actors;
+pub(crate) use actors::{Actors, restart_here, stop_here};
 pub(crate) use caller::Caller;
-pub(crate) use control::Control;
+pub(crate) use control::{Control, Controls};
 pub(crate) use deployer::PackageDeployer;
 pub(crate) use jobs::{Attached, Jobs};
 pub(crate) use messages::BusMessages;

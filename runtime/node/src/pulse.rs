@@ -12,7 +12,6 @@ use busker_service::Engine;
 use serde_json::json;
 
 use crate::node::Node;
-use crate::readiness::Readiness;
 
 /// Longest time between two reports.
 const EVERY: Duration = Duration::from_secs(10);
@@ -87,13 +86,7 @@ async fn beat(node: Node) {
 }
 
 async fn report(node: &Node) {
-    let state = match node.ground.board.get() {
-        Readiness::Ready => "running",
-        other @ (Readiness::Starting
-        | Readiness::Standby
-        | Readiness::Draining
-        | Readiness::Failed) => other.as_str(),
-    };
+    let state = node.ground.board.get().as_word();
     let built_in: Vec<String> = node
         .ground
         .directory

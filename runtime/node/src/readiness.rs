@@ -27,6 +27,14 @@ impl Readiness {
             Self::Failed => "failed",
         }
     }
+
+    /// The word of a node's row, and of its beacon.
+    pub(crate) const fn as_word(self) -> &'static str {
+        match self {
+            Self::Ready => "running",
+            Self::Starting | Self::Standby | Self::Draining | Self::Failed => self.as_str(),
+        }
+    }
 }
 
 /// The word, shared by all that show or change it. Cheap to clone.

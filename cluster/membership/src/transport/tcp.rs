@@ -198,3 +198,6 @@ fn is_of(certificate: &CertificateDer<'_>, name: &str) -> bool {
     };
     verify_server_name(&certificate, &name).is_ok()
 }
+
+#[cfg(test)]
+mod tests;

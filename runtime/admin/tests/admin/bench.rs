@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_admin::ports::{
-    AdminDeps, CallAnswer, DeadLetters, DeployAnswer, Deployer, JobControl, Ledger, Messages,
+    AdminDeps, CallAnswer, DeadLetters, DeployAnswer, Deployer, JobControl, Ledger, LiveNode, Messages,
     NodeControl, NodeView, ServiceCall, ServiceCaller, ServiceRow, TreeControl,
 };
 use busker_catalog::Catalog;
@@ -15,7 +15,7 @@ use busker_model::bus::{
 use busker_model::event::Event;
 use busker_model::invocation::{ReplyBody, Role};
 use busker_model::job::Verdict;
-use busker_model::report::ActorPath;
+use busker_model::report::{ActorInfo, ActorPath};
 use busker_model::{
     Cid, ErrorClass, Fault, Origin, Principal, Reply, Request, ServiceDefinition, ServiceName,
     Transport,
@@ -37,6 +37,8 @@ const REMEMBERED: usize = 64;
 pub(crate) struct Node {
     asked: mpsc::Sender<String>,
     package: i64,
+    /// Whether it is one of several.
+    others: bool,
 }
 
 impl Node {
@@ -144,6 +146,34 @@ impl NodeView for Node {
     fn runs(&self, _revision: i64) -> BoxFuture<'static, ()> {
         Box::pin(async {})
     }
+
+    fn roster(&self) -> Option<Vec<LiveNode>> {
+        self.others.then(|| {
+            let live = |name: &str, state: &str| LiveNode {
+                name: name.to_owned(),
+                incarnation: "2".to_owned(),
+                state: state.to_owned(),
+                revision: 7,
+                suspected: false,
+                connected: true,
+                clock_ahead_ms: 0,
+                in_flight: 0,
+            };
+            vec![live("node1", "running"), live("node2", "standby")]
+        })
+    }
+
+    fn tree_of(
+        &self,
+        node: String,
+        prefix: Option<String>,
+        limit: usize,
+    ) -> Option<BoxFuture<'static, Result<Vec<ActorInfo>, Fault>>> {
+        self.others.then(|| {
+            self.remember(format!("tree {node} {prefix:?} {limit}"));
+            done(Vec::new())
+        })
+    }
 }
 
 impl NodeControl for Node {
@@ -155,6 +185,17 @@ impl NodeControl for Node {
     fn resume(&self) -> BoxFuture<'static, Result<(), Fault>> {
         self.remember("resume".to_owned());
         done(())
+    }
+
+    fn ask_other(
+        &self,
+        node: String,
+        drains: bool,
+    ) -> Option<BoxFuture<'static, Result<(), Fault>>> {
+        self.others.then(|| {
+            self.remember(format!("{node} drains: {drains}"));
+            done(())
+        })
     }
 }
 
@@ -396,7 +437,16 @@ impl Bench {
         Self::with(Catalog::builtin(), 1).await
     }
 
+    /// On a node that is one of two.
+    pub(crate) async fn of_two() -> Self {
+        Self::on(Catalog::builtin(), 1, true).await
+    }
+
     pub(crate) async fn with(catalog: Catalog, package: i64) -> Self {
+        Self::on(catalog, package, false).await
+    }
+
+    async fn on(catalog: Catalog, package: i64, others: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::create(&folder.path().join("busker.key")).unwrap();
         let config = OdbConfig::sqlite(folder.path().join("odb.db"));
@@ -406,6 +456,7 @@ impl Bench {
         let node = Arc::new(Node {
             asked: sender,
             package,
+            others,
         });
         let tree = Tree::new("node1");
         let deps = AdminDeps {

@@ -216,6 +216,95 @@ async fn a_node_is_drained_only_by_its_own_name() {
     assert_eq!(info["name"], "node1");
 }
 
+/// What a node writes of itself.
+async fn report(bench: &Bench, name: &str, state: &str) {
+    let node = NodeRecord {
+        name: name.into(),
+        incarnation: "1".into(),
+        address: "127.0.0.1:17010".into(),
+        admin_address: "127.0.0.1:8183".into(),
+        state: state.into(),
+        revision: 2,
+        seen_ms: 1,
+        info: json!({}),
+    };
+    bench.odb.nodes().heartbeat(&node).await.unwrap();
+}
+
+#[tokio::test]
+async fn in_a_cluster_the_living_are_listed_as_they_are_and_the_silent_as_gone() {
+    let bench = Bench::of_two().await;
+    for (name, state) in [
+        ("node1", "running"),
+        ("node2", "running"),
+        ("node3", "running"),
+        ("node4", "draining"),
+    ] {
+        report(&bench, name, state).await;
+    }
+    let roster = bench.call("busker.cluster.get-roster", json!({})).await;
+    let told: Vec<_> = roster.unwrap()["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| {
+            let state = node["state"].as_str().unwrap().to_owned();
+            (state, node["alive"] == true, node["revision"].as_i64())
+        })
+        .collect();
+    let expected = [
+        ("running".to_owned(), true, Some(7)),
+        ("standby".to_owned(), true, Some(7)),
+        ("gone".to_owned(), false, Some(2)),
+        ("stopped".to_owned(), false, Some(2)),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[tokio::test]
+async fn in_a_cluster_others_are_drained_shown_and_forgotten_by_their_names() {
+    let mut bench = Bench::of_two().await;
+    let node = json!({"node": "node2"});
+    bench.call("busker.node.drain", node.clone()).await.unwrap();
+    assert_eq!(bench.asked().as_deref(), Some("node2 drains: true"));
+    let input = json!({"node": "node2", "prefix": "node2/front", "limit": 3});
+    let tree = bench.call("busker.tree.get", input).await.unwrap();
+    assert_eq!(tree, json!({"actors": [], "counts": {}, "total": 0}));
+    let asked = bench.asked();
+    assert_eq!(asked.as_deref(), Some("tree node2 Some(\"node2/front\") 3"));
+    let path = json!({"path": "node2/front/api"});
+    bench.call("busker.tree.restart-actor", path).await.unwrap();
+    assert_eq!(bench.asked().as_deref(), Some("restart node2/front/api"));
+    let alive = refusal(bench.call("busker.node.delete", node).await);
+    assert_eq!(alive.0, ErrorClass::Conflict);
+    report(&bench, "node3", "stopped").await;
+    let node = json!({"node": "node3"});
+    bench
+        .call("busker.node.delete", node.clone())
+        .await
+        .unwrap();
+    let unknown = refusal(bench.call("busker.node.delete", node).await);
+    assert_eq!(unknown.0, ErrorClass::NotFound);
+}
+
+#[tokio::test]
+async fn the_history_of_the_role_says_who_held_it_and_how_it_ended() {
+    let bench = Bench::new().await;
+    let roles = bench.odb.roles();
+    roles.take("scheduler", "node1").await.unwrap();
+    roles.ended("scheduler", 1, "released").await.unwrap();
+    roles.take("scheduler", "node2").await.unwrap();
+    let asked = bench.call("busker.cluster.get-role-history", json!({"limit": 5}));
+    let history = asked.await.unwrap();
+    let terms = history["terms"].as_array().unwrap();
+    assert_eq!(terms.len(), 2);
+    assert_eq!(
+        (&terms[0]["holder"], &terms[0]["how"]),
+        (&json!("node2"), &json!(null))
+    );
+    assert_eq!(terms[1]["how"], "released");
+}
+
 #[tokio::test]
 async fn the_cluster_is_edited_field_by_field_and_lists_its_nodes() {
     let bench = Bench::new().await;
@@ -237,17 +326,7 @@ async fn the_cluster_is_edited_field_by_field_and_lists_its_nodes() {
         assert_eq!(refusal(refused).0, ErrorClass::Invalid, "{colour}");
     }
     for name in ["node1", "node2"] {
-        let node = NodeRecord {
-            name: name.into(),
-            incarnation: "1".into(),
-            address: "127.0.0.1:17010".into(),
-            admin_address: "127.0.0.1:8183".into(),
-            state: "running".into(),
-            revision: 2,
-            seen_ms: 1,
-            info: json!({}),
-        };
-        bench.odb.nodes().heartbeat(&node).await.unwrap();
+        report(&bench, name, "running").await;
     }
     let roster = bench
         .call("busker.cluster.get-roster", json!({}))

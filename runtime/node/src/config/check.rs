@@ -64,6 +64,8 @@ impl NodeConfig {
             let message = "is no URL: use one such as http://127.0.0.1:4318";
             fault("telemetry.otlp_endpoint", message.to_owned());
         }
+        let cluster = self.cluster.as_ref();
+        let cluster_faults = cluster.map(|cluster| cluster.check(self));
         let limits = &self.limits;
         for (field, value) in [
             ("limits.body_bytes", limits.body_bytes),
@@ -76,6 +78,7 @@ impl NodeConfig {
                 fault(field, at_least_one());
             }
         }
+        faults.extend(cluster_faults.unwrap_or_default());
         faults
     }
 
@@ -115,16 +118,23 @@ impl NodeConfig {
                 need(field, &path, path.is_file());
             }
         }
+        let cluster = self.cluster.as_ref();
+        let (needed, private) = cluster
+            .map(|cluster| cluster.files(self))
+            .unwrap_or_default();
+        for (field, path) in needed {
+            need(field, &path, path.is_file());
+        }
         for source in &self.services.static_sources {
             let path = self.path(source);
             need("services.static_sources", &path, path.exists());
         }
-        let private = [
+        let own = [
             Some(self.key_path()),
             self.odb.password_file.as_ref().map(|file| self.path(file)),
             self.bus.password_file.as_ref().map(|file| self.path(file)),
         ];
-        for path in private.into_iter().flatten() {
+        for path in own.into_iter().flatten().chain(private) {
             let mode = std::fs::metadata(&path).map(|meta| meta.permissions().mode());
             if mode.is_ok_and(|mode| mode & OTHERS != 0) {
                 let message = format!("others may read it: chmod 600 {}", path.display());

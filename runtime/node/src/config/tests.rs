@@ -128,3 +128,82 @@ fn a_folder_without_the_file_says_so() {
         "{error}"
     );
 }
+
+const CLUSTER: &str = r#"
+[cluster]
+redis = "redis://127.0.0.1:6379/0"
+listen = "127.0.0.1:18010"
+"#;
+
+/// The whole file with a shared database and the section `[cluster]`, changed.
+fn in_cluster(from: &str, to: &str) -> Result<NodeConfig, ConfigError> {
+    let whole = WHOLE.replace("sqlite:data/odb.db", "postgresql://busker@db:5432/busker");
+    let cluster = format!("{whole}{CLUSTER}");
+    assert!(cluster.contains(from));
+    parse(&cluster.replace(from, to))
+}
+
+#[test]
+fn a_node_of_a_cluster_has_its_defaults_and_is_written_back_alike() {
+    let config = in_cluster("\n", "\n").unwrap();
+    let cluster = config.cluster.as_ref().unwrap();
+    assert_eq!(cluster.transport, ClusterTransport::Tcp);
+    assert_eq!(cluster.secret_file, Path::new("cluster.secret"));
+    assert_eq!(parse(&config.to_toml().unwrap()).unwrap(), config);
+    assert_eq!(parse(WHOLE).unwrap().cluster, None);
+    let redis = in_cluster("listen = \"127.0.0.1:18010\"", "transport = \"redis\"").unwrap();
+    assert_eq!(redis.cluster.unwrap().transport, ClusterTransport::Redis);
+}
+
+#[test]
+fn what_cannot_be_a_cluster_is_refused_by_field_with_the_remedy() {
+    let table = [
+        (
+            "listen = \"127.0.0.1:18010\"",
+            "",
+            "cluster.listen",
+            "transport = \"redis\"",
+        ),
+        (
+            "127.0.0.1:18010",
+            "0.0.0.0:18010",
+            "cluster.listen",
+            "one address",
+        ),
+        (
+            "127.0.0.1:18010",
+            "127.0.0.1:8183",
+            "cluster.listen",
+            "its own port",
+        ),
+        (
+            "redis://127.0.0.1",
+            "http://127.0.0.1",
+            "cluster.redis",
+            "redis://host",
+        ),
+        (
+            "redis://127.0.0.1",
+            "redis://:hunter2@127.0.0.1",
+            "cluster.redis",
+            "redis_password_file",
+        ),
+        (
+            "postgresql://busker@db:5432/busker",
+            "sqlite:data/odb.db",
+            "odb.url",
+            "postgresql://",
+        ),
+        (
+            "listen = \"127.0.0.1:18010\"",
+            "transport = \"udp\"",
+            "cluster.transport",
+            "tcp",
+        ),
+    ];
+    for (from, to, field, remedy) in table {
+        let said = in_cluster(from, to).unwrap_err().to_string();
+        assert!(said.contains(field) && said.contains(remedy), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}

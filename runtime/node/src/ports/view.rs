@@ -1,10 +1,13 @@
 //! What the node is and runs, read off its parts.
 
-use busker_admin::ports::{NodeView, ServiceRow};
+use busker_admin::ports::{LiveNode, NodeView, ServiceRow};
 use busker_kit::{Tree, clock};
+use busker_membership::Peers;
+use busker_membership::gateway::{Answer, Question};
+use busker_membership::roster::MemberView;
 use busker_model::event::Event;
-use busker_model::report::ActorPath;
-use busker_model::{Family, Transport};
+use busker_model::report::{ActorInfo, ActorPath};
+use busker_model::{Family, Fault, Transport};
 use busker_service::{BoxFuture, Engine};
 use busker_services::Entry;
 use serde_json::{Map, Value, json};
@@ -108,8 +111,56 @@ impl NodeView for View {
     }
 
     fn role_holder(&self) -> Option<String> {
-        // A single node has nobody to share the role with.
-        Some(self.0.ground.config.node.name.clone())
+        match &self.0.ground.membership {
+            Some(membership) => membership.role_holder(),
+            // A node that is alone has nobody to share the role with.
+            None => Some(self.0.ground.config.node.name.clone()),
+        }
+    }
+
+    fn roster(&self) -> Option<Vec<LiveNode>> {
+        let membership = self.0.ground.membership.as_ref()?;
+        let connected = self.0.peers.as_ref().map(Peers::connected);
+        let connected = connected.unwrap_or_default();
+        let live = |peer: MemberView| LiveNode {
+            connected: connected.contains(&peer.id),
+            name: peer.id.name.to_string(),
+            incarnation: peer.id.incarnation.to_string(),
+            state: peer.facts.state,
+            revision: peer.facts.revision,
+            suspected: peer.suspected,
+            clock_ahead_ms: peer.skew_ms,
+            in_flight: peer.facts.in_flight,
+        };
+        let own = LiveNode {
+            connected: true,
+            name: self.name(),
+            incarnation: self.0.ground.incarnation.to_string(),
+            state: self.0.ground.board.get().as_word().to_owned(),
+            revision: *self.0.revision.borrow(),
+            suspected: false,
+            clock_ahead_ms: 0,
+            in_flight: 0,
+        };
+        let peers = membership.members.view().peers.into_iter().map(live);
+        Some(std::iter::once(own).chain(peers).collect())
+    }
+
+    fn tree_of(
+        &self,
+        node: String,
+        prefix: Option<String>,
+        limit: usize,
+    ) -> Option<BoxFuture<'static, Result<Vec<ActorInfo>, Fault>>> {
+        let peers = self.0.peers.clone()?;
+        Some(Box::pin(async move {
+            match peers.ask(&node, &Question::Tree { prefix, limit }).await? {
+                Answer::Tree(actors) => Ok(actors),
+                Answer::Done | Answer::Refused { .. } => {
+                    Err(Fault::internal("a peer answered another question"))
+                }
+            }
+        }))
     }
 
     fn position(&self) -> String {
