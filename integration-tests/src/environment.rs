@@ -13,8 +13,9 @@ use tempfile::TempDir;
 use crate::wait::until;
 
 /// Ports of the first node when nothing is added.
-const CHANNEL_PORT: u16 = 17_010;
-const ADMIN_PORT: u16 = 8_183;
+pub(crate) const CHANNEL_PORT: u16 = 17_010;
+pub(crate) const ADMIN_PORT: u16 = 8_183;
+const SESSION_PORT: u16 = 18_010;
 /// What is added stays below the ports that systems give to clients.
 const PORT_BASES: std::ops::Range<u16> = 1_000..15_000;
 /// Longest wait for something a node does at once.
@@ -122,7 +123,7 @@ impl Environment {
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("env");
-        let port_base = free_port_base();
+        let port_base = free_port_base(1);
         let base = port_base.to_string();
         let made = busker(&[
             "quickstart",
@@ -474,10 +475,14 @@ pub fn busker(words: &[&str]) -> Ran {
     }
 }
 
-fn free_port_base() -> u16 {
+/// What is to be added so that the ports of that many nodes are free.
+pub(crate) fn free_port_base(nodes: u16) -> u16 {
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let ports = [CHANNEL_PORT, ADMIN_PORT, SESSION_PORT];
+    let all_free =
+        |base: &u16| (0..nodes).all(|node| ports.iter().all(|port| free(port + base + node)));
     (0..200)
         .map(|_| fastrand::u16(PORT_BASES))
-        .find(|base| free(CHANNEL_PORT + base) && free(ADMIN_PORT + base))
-        .expect("two free ports")
+        .find(all_free)
+        .expect("free ports")
 }

@@ -16,6 +16,7 @@
     reason = "a test that cannot go on fails, saying where"
 )]
 
+mod cluster;
 mod environment;
 mod feed;
 mod load;
@@ -24,6 +25,7 @@ mod peer;
 mod wait;
 mod wire;
 
+pub use cluster::ClusterEnvironment;
 pub use environment::{Answer, Environment, Ran, Refusal, binary, busker};
 pub use feed::Feed;
 pub use load::{Hit, Load, percentile};

@@ -80,9 +80,12 @@ pub(crate) struct QuickstartArgs {
     /// File with the password of a PostgreSQL database
     #[arg(long, value_name = "FILE")]
     pub(crate) odb_password_file: Option<PathBuf>,
-    /// Redis, for a cluster
+    /// Redis, for a cluster: redis://host:port/database without a password
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
+    /// File with the password of Redis
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redis_password_file: Option<PathBuf>,
     /// File with the password of the user admin, in place of a random one
     #[arg(long, value_name = "FILE")]
     pub(crate) admin_password_file: Option<PathBuf>,

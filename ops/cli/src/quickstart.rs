@@ -24,27 +24,24 @@ use crate::exit::{Exit, Failure};
 use crate::{output, prompt};
 
 mod authority;
+mod cluster;
 mod password;
 mod template;
 
 /// First user.
 const ADMIN: &str = "admin";
-/// Listeners of the first node.
+/// Listeners of the first node: channels, API, sessions of other nodes. The next node has the next port of each.
 const CHANNEL_PORT: u16 = 17010;
 const ADMIN_PORT: u16 = 8183;
-/// The only node, until the cluster lands.
-const NODE: &str = "node1";
+const SESSION_PORT: u16 = 18010;
+/// Steps that are not the creation of a node.
+const OTHER_STEPS: u16 = 5;
 /// What Zato called `.zato-info`: who made the folder, and when.
 pub(crate) const INFO_FILE: &str = ".busker-info";
 
 /// Creates the environment.
 pub(crate) async fn create(args: &QuickstartArgs) -> Result<(), Failure> {
-    if args.nodes > 1 || args.redis.is_some() {
-        return Err(Failure::usage(
-            "more than one node needs PostgreSQL and Redis, and arrives with the cluster: \
-             leave --nodes and --redis out",
-        ));
-    }
+    cluster::check(args)?;
     let dir = std::path::absolute(&args.dir).map_err(|error| Failure::file(&args.dir, &error))?;
     let existed = check_empty(&dir)?;
     let plan = Plan::new(args, dir)?;
@@ -71,16 +68,26 @@ fn check_empty(dir: &Path) -> Result<bool, Failure> {
     }
 }
 
+/// One node of the plan.
+struct NodePlan {
+    name: String,
+    dir: PathBuf,
+    http: SocketAddr,
+    admin: SocketAddr,
+    session: SocketAddr,
+}
+
 /// What is to be made.
 struct Plan {
     dir: PathBuf,
-    node: PathBuf,
+    nodes: Vec<NodePlan>,
     cluster: String,
     odb_url: String,
     odb_password: Option<Secret>,
     admin_password: Secret,
     admin_password_file: Option<PathBuf>,
-    port_base: u16,
+    /// Redis, and the secret of the cluster; `None` for a node that is alone.
+    cluster_parts: Option<cluster::Shared>,
 }
 
 impl Plan {
@@ -99,15 +106,18 @@ impl Plan {
             Some(file) => prompt::password_file(file)?,
             None => password::pronounceable()?,
         };
+        let nodes = (1..=args.nodes)
+            .map(|number| NodePlan::new(&dir, number, args.port_base))
+            .collect::<Result<_, _>>()?;
         Ok(Self {
-            node: dir.join(NODE),
+            nodes,
+            cluster_parts: cluster::Shared::of(args)?,
             dir,
             cluster: format!("quickstart-{}", password::number()?),
             odb_url,
             odb_password,
             admin_password,
             admin_password_file: args.admin_password_file.clone(),
-            port_base: args.port_base,
         })
     }
 
@@ -115,32 +125,57 @@ impl Plan {
         self.folders()?;
         let authority = authority::create(&self.dir.join("ca"))?;
         self.done(1, "Certificate authority created")?;
-        Vault::create(&self.node.join("busker.key"))?;
+        self.keys()?;
         self.done(2, "Keys created")?;
-        let config = self.configure()?;
+        for node in &self.nodes {
+            self.configure(node)?;
+        }
+        let config = NodeConfig::load(&self.first().dir)?;
         let odb = Odb::open(config.odb()?).await?;
         odb.migrate().await?;
         self.name_cluster(&odb).await?;
         self.done(3, "ODB schema and initial data created")?;
-        authority.issue(&self.node.join("certs"), NODE)?;
-        self.done(4, &format!("{NODE} created"))?;
+        let mut step = 4;
+        for node in &self.nodes {
+            authority.issue(&node.dir.join("certs"), &node.name)?;
+            // Read back, so that what is written is what a node accepts.
+            NodeConfig::load(&node.dir)?;
+            self.done(step, &format!("{} created", node.name))?;
+            step += 1;
+        }
         self.admin(&odb).await?;
-        self.done(5, "Admin user created")?;
+        self.done(step, "Admin user created")?;
         self.token(&odb).await?;
-        self.done(6, "Command-line token created")?;
+        self.done(step + 1, "Command-line token created")?;
         self.report()
     }
 
+    fn first(&self) -> &NodePlan {
+        &self.nodes[0]
+    }
+
+    /// The key of the database is one for all nodes that share it, and so is the secret of the cluster.
+    fn keys(&self) -> Result<(), Failure> {
+        let key = self.first().dir.join("busker.key");
+        Vault::create(&key)?;
+        for node in self.nodes.iter().skip(1) {
+            // Its mode goes with it.
+            let copied = fs::copy(&key, node.dir.join("busker.key"));
+            copied.map_err(|error| Failure::file(&key, &error))?;
+        }
+        for node in &self.nodes {
+            if let Some(shared) = &self.cluster_parts {
+                shared.write(&node.dir)?;
+            }
+        }
+        Ok(())
+    }
+
     fn folders(&self) -> Result<(), Failure> {
-        for folder in [
-            "ca",
-            "node1",
-            "node1/pickup",
-            "node1/logs",
-            "node1/data",
-            "node1/certs",
-        ] {
-            let path = self.dir.join(folder);
+        let parts = ["", "pickup", "logs", "data", "certs"];
+        let of_nodes = self.nodes.iter();
+        let of_nodes = of_nodes.flat_map(|node| parts.map(|part| node.dir.join(part)));
+        for path in std::iter::once(self.dir.join("ca")).chain(of_nodes) {
             // Keys, databases and logs are nobody else's business.
             let made = fs::DirBuilder::new()
                 .recursive(true)
@@ -151,28 +186,26 @@ impl Plan {
         Ok(())
     }
 
-    /// Writes busker.toml and reads it back, so that what is written is what a node accepts.
-    fn configure(&self) -> Result<NodeConfig, Failure> {
-        let local = |port: u16| {
-            let port = port.checked_add(self.port_base);
-            port.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
-                .ok_or_else(|| Failure::usage("--port-base: moves a port beyond 65535"))
-        };
+    /// Writes busker.toml and what it names.
+    fn configure(&self, node: &NodePlan) -> Result<(), Failure> {
+        let shared = self.cluster_parts.as_ref();
         let text = template::node(&template::Values {
-            name: NODE,
+            name: &node.name,
             cluster: &self.cluster,
             odb_url: &self.odb_url,
             has_odb_password: self.odb_password.is_some(),
-            http: local(CHANNEL_PORT)?,
-            admin: local(ADMIN_PORT)?,
+            http: node.http,
+            admin: node.admin,
+            cluster_section: &shared
+                .map_or_else(String::new, |shared| shared.section(node.session)),
         });
         if let Some(password) = &self.odb_password {
             write_private(
-                &self.node.join(template::ODB_PASSWORD_FILE),
+                &node.dir.join(template::ODB_PASSWORD_FILE),
                 password.expose(),
             )?;
         }
-        write_private(&self.node.join(busker_node::CONFIG_FILE), &text)?;
+        write_private(&node.dir.join(busker_node::CONFIG_FILE), &text)?;
         let created_ms = clock::unix_ms();
         let info = [
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -183,8 +216,7 @@ impl Plan {
         // Spaces as in Zato's, where a table may break the line.
         let info = info.map(|(name, value)| format!("\"{name}\": {}", json!(value)));
         let info = format!("{{{}}}\n", info.join(", "));
-        write_private(&self.node.join(INFO_FILE), &info)?;
-        Ok(NodeConfig::load(&self.node)?)
+        write_private(&node.dir.join(INFO_FILE), &info)
     }
 
     async fn name_cluster(&self, odb: &Odb) -> Result<(), Failure> {
@@ -238,20 +270,43 @@ impl Plan {
         ))
     }
 
-    fn done(&self, step: u8, what: &str) -> Result<(), Failure> {
-        output::say(&format!("[{step}/6] {what}"))
+    fn done(&self, step: usize, what: &str) -> Result<(), Failure> {
+        let steps = self.nodes.len() + usize::from(OTHER_STEPS);
+        output::say(&format!("[{step}/{steps}] {what}"))
     }
 
     /// Removes what was made; what cannot be removed is left, and the next run says the folder is not empty.
     fn take_away(&self, existed: bool) {
         if existed {
-            for made in ["ca", NODE] {
-                drop(fs::remove_dir_all(self.dir.join(made)));
+            drop(fs::remove_dir_all(self.dir.join("ca")));
+            for node in &self.nodes {
+                drop(fs::remove_dir_all(&node.dir));
             }
             drop(fs::remove_file(self.dir.join(TOKEN_FILE)));
         } else {
             drop(fs::remove_dir_all(&self.dir));
         }
+    }
+}
+
+impl NodePlan {
+    /// The node of that number, from 1, with ports of its own.
+    fn new(dir: &Path, number: u16, port_base: u16) -> Result<Self, Failure> {
+        let local = |port: u16| {
+            let port = port
+                .checked_add(port_base)
+                .and_then(|port| port.checked_add(number - 1));
+            port.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
+                .ok_or_else(|| Failure::usage("--port-base: moves a port beyond 65535"))
+        };
+        let name = format!("node{number}");
+        Ok(Self {
+            dir: dir.join(&name),
+            name,
+            http: local(CHANNEL_PORT)?,
+            admin: local(ADMIN_PORT)?,
+            session: local(SESSION_PORT)?,
+        })
     }
 }
 

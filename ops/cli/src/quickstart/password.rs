@@ -26,6 +26,13 @@ pub(super) fn pronounceable() -> Result<Secret, Failure> {
     Ok(Secret::new(text))
 }
 
+/// A secret of 256 random bits, for programs.
+pub(super) fn secret() -> Result<Secret, Failure> {
+    let random: [u8; 32] = random()?;
+    let digits = random.iter().map(|byte| format!("{byte:02x}"));
+    Ok(Secret::new(digits.collect::<String>()))
+}
+
 /// Six digits for the name of a cluster.
 pub(super) fn number() -> Result<u32, Failure> {
     Ok(100_000 + u32::from_le_bytes(random()?) % 900_000)

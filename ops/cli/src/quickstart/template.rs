@@ -13,6 +13,8 @@ pub(super) struct Values<'a> {
     pub(super) has_odb_password: bool,
     pub(super) http: SocketAddr,
     pub(super) admin: SocketAddr,
+    /// The section `[cluster]`, or nothing.
+    pub(super) cluster_section: &'a str,
 }
 
 /// The text.
@@ -52,16 +54,17 @@ static_sources = []
 [telemetry]
 log_level = \"info\"
 # otlp_endpoint = \"http://127.0.0.1:4318\"
-",
+{cluster_section}",
         name = quoted(values.name),
         cluster = quoted(values.cluster),
         odb_url = quoted(values.odb_url),
         http = values.http,
         admin = values.admin,
+        cluster_section = values.cluster_section,
     )
 }
 
 /// A TOML basic string; JSON's escapes are a subset of its own.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

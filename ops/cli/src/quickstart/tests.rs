@@ -11,6 +11,7 @@ fn args(dir: PathBuf) -> QuickstartArgs {
         odb: None,
         odb_password_file: None,
         redis: None,
+        redis_password_file: None,
         admin_password_file: None,
         port_base: 3000,
     }
@@ -100,7 +101,7 @@ async fn a_failed_step_takes_the_others_away() {
 }
 
 #[tokio::test]
-async fn what_needs_the_cluster_is_refused_as_usage() {
+async fn nodes_that_could_share_nothing_are_refused_with_the_reason() {
     let around = tempfile::tempdir().unwrap();
     let mut many = args(around.path().join("env"));
     many.nodes = 3;
@@ -110,7 +111,20 @@ async fn what_needs_the_cluster_is_refused_as_usage() {
         failure.message.contains("PostgreSQL and Redis"),
         "{failure}"
     );
-    let mut redis = args(around.path().join("env"));
-    redis.redis = Some("redis://127.0.0.1".to_owned());
-    assert_eq!(create(&redis).await.unwrap_err().exit, Exit::Usage);
+    many.redis = Some("redis://127.0.0.1".to_owned());
+    many.odb = Some("sqlite:data/odb.db".to_owned());
+    assert_eq!(create(&many).await.unwrap_err().exit, Exit::Usage);
+    many.odb = Some("postgresql://busker@127.0.0.1:1/busker".to_owned());
+    for (url, exit, part) in [
+        ("http://127.0.0.1", Exit::Usage, "redis://host"),
+        ("redis://:hunter2@127.0.0.1", Exit::Usage, "mode 0600"),
+        ("redis://127.0.0.1:1", Exit::Unavailable, "127.0.0.1:1"),
+    ] {
+        many.redis = Some(url.to_owned());
+        let failure = create(&many).await.unwrap_err();
+        assert_eq!(failure.exit, exit, "{url}");
+        assert!(failure.message.contains(part), "{failure}");
+        assert!(!failure.message.contains("hunter2"), "{failure}");
+    }
+    assert!(!around.path().join("env").exists());
 }

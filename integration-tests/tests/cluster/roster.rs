@@ -1,0 +1,115 @@
+//! Who is there, as every node tells it.
+
+use std::time::{Duration, Instant};
+
+use busker_integration_tests::{ClusterEnvironment, until};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(20);
+/// A frozen or dead peer is out of the roster within this time.
+const GONE: Duration = Duration::from_secs(2);
+
+fn is_alive(roster: &[Value], name: &str) -> bool {
+    roster
+        .iter()
+        .any(|row| row["name"] == name && row["alive"] == true)
+}
+
+async fn told(cluster: &ClusterEnvironment, node: u16, name: &str) -> usize {
+    let answer = cluster
+        .ok(node, "busker.event.list", json!({"limit": 1000}))
+        .await;
+    let events = answer["events"].as_array().unwrap();
+    events.iter().filter(|event| event["name"] == name).count()
+}
+
+#[tokio::test]
+async fn a_frozen_peer_leaves_the_roster_within_two_seconds_and_is_back_when_it_wakes() {
+    let cluster = ClusterEnvironment::start(3, "").await;
+    cluster.signal(3, Signal::SIGSTOP);
+    let start = Instant::now();
+    for node in [1, 2] {
+        until("the frozen node to be gone", SOON, || async {
+            let roster = cluster.roster(node).await;
+            (!roster.is_empty() && !is_alive(&roster, "node3")).then_some(())
+        })
+        .await;
+    }
+    let took = start.elapsed();
+    println!("a frozen peer left the rosters after {took:?}");
+    assert!(took <= GONE, "{took:?}");
+    let roster = cluster.roster(1).await;
+    let frozen = roster.iter().find(|row| row["name"] == "node3").unwrap();
+    assert_eq!(frozen["state"], "gone");
+    assert_eq!(told(&cluster, 1, "node-gone").await, 1);
+    let asked = cluster
+        .call(1, "busker.tree.get", json!({"node": "node3"}))
+        .await;
+    assert_eq!(asked.unwrap_err().status, 404);
+    cluster.signal(3, Signal::SIGCONT);
+    cluster.whole().await;
+}
+
+#[tokio::test]
+async fn without_redis_nobody_is_declared_dead_and_sessions_and_requests_go_on() {
+    let mut cluster = ClusterEnvironment::start(3, "").await;
+    let settings = json!({"url_path": "/hello", "service": "samples.echo"});
+    let input = json!({"name": "hello", "active": true, "settings": settings});
+    cluster.ok(1, "busker.channel.http.create", input).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    cluster.redis.kill().unwrap();
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end {
+        for node in 1..=3 {
+            let request = cluster.http.post(cluster.channel(node, "/hello"));
+            let answer = request.body(r#"{"text":"hi"}"#).send().await.unwrap();
+            assert_eq!(answer.status(), 200);
+        }
+        cluster
+            .ok(1, "busker.tree.get", json!({"node": "node2", "limit": 10}))
+            .await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(is_alive(&cluster.roster(1).await, "node2"));
+    cluster.redis.run().await.unwrap();
+    until("the role to be held again", SOON, || async {
+        cluster.holder(1).await
+    })
+    .await;
+    for node in 1..=3 {
+        assert_eq!(told(&cluster, node, "node-gone").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_second_node_of_a_name_does_not_start_and_says_which_field_is_wrong() {
+    let cluster = ClusterEnvironment::start(2, "").await;
+    let (first, copy) = (cluster.folder(1), cluster.dir.join("copy"));
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([&first, &copy])
+        .status();
+    assert!(copied.unwrap().success());
+    std::fs::remove_file(copy.join("data/node.pid")).unwrap();
+    let file = copy.join("busker.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let moved = |line: &str| match line.strip_prefix("listen = \"127.0.0.1:") {
+        Some(port) => {
+            let port: u16 = port.trim_end_matches('"').parse().unwrap();
+            format!("listen = \"127.0.0.1:{}\"", port + 20_000)
+        }
+        None => line.to_owned(),
+    };
+    let lines: Vec<String> = text.lines().map(moved).collect();
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let started = busker_integration_tests::busker(&["start", copy.to_str().unwrap()]);
+    assert_ne!(started.code, 0, "{started:?}");
+    let log = std::fs::read_to_string(copy.join("logs/node.log")).unwrap_or_default();
+    let said = started.stdout + &started.stderr + &log;
+    assert!(
+        said.contains("node.name") && said.contains("another name"),
+        "{said}"
+    );
+    assert!(is_alive(&cluster.roster(2).await, "node1"));
+}

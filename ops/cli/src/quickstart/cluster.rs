@@ -1,0 +1,119 @@
+//! What several nodes need beside what one needs: a database and a Redis that they share, and a secret.
+
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::path::Path;
+use std::time::Duration;
+
+use busker_model::Secret;
+
+use super::{password, template, write_private};
+use crate::args::QuickstartArgs;
+use crate::exit::{Exit, Failure};
+use crate::prompt;
+
+/// File with the secret of the cluster, in each node's folder.
+const SECRET_FILE: &str = "cluster.secret";
+/// File with the password of Redis, in each node's folder.
+const REDIS_PASSWORD_FILE: &str = "redis.password";
+/// Longest wait for Redis to be reached.
+const REACH: Duration = Duration::from_secs(3);
+/// Port of Redis when the URL names none.
+const REDIS_PORT: u16 = 6379;
+
+/// Refuses what cannot be a cluster, with the reason.
+pub(super) fn check(args: &QuickstartArgs) -> Result<(), Failure> {
+    let shares = args
+        .odb
+        .as_deref()
+        .is_some_and(|url| !url.starts_with("sqlite:"));
+    if args.nodes > 1 && !(shares && args.redis.is_some()) {
+        return Err(Failure::usage(
+            "more than one node needs PostgreSQL and Redis, since nodes share their database and hear each other \
+             over Redis: give --odb postgresql://user@host:port/database and --redis redis://host:port/database",
+        ));
+    }
+    let Some(redis) = &args.redis else {
+        return Ok(());
+    };
+    if !shares {
+        return Err(Failure::usage(
+            "--redis: is for a cluster, which shares its database: give --odb postgresql://user@host:port/database as well",
+        ));
+    }
+    if let Some(wrong) = busker_node::redis_url(redis) {
+        return Err(Failure::usage(format!("--redis: {wrong}")));
+    }
+    reach(redis)
+}
+
+/// Whether somebody listens there; what a node does without Redis is wait, which would be found out late.
+fn reach(url: &str) -> Result<(), Failure> {
+    let authority = url.trim_start_matches("redis://");
+    let authority = authority.split('/').next().unwrap_or_default();
+    let address = if authority.contains(':') {
+        authority.to_owned()
+    } else {
+        format!("{authority}:{REDIS_PORT}")
+    };
+    let failed = |error: &dyn std::fmt::Display| {
+        let message = format!(
+            "--redis: {address} cannot be reached ({error}): start Redis, or name another one"
+        );
+        Failure::new(Exit::Unavailable, message)
+    };
+    let mut found = address.to_socket_addrs().map_err(|error| failed(&error))?;
+    let found = found.next().ok_or_else(|| failed(&"no such host"))?;
+    TcpStream::connect_timeout(&found, REACH)
+        .map(drop)
+        .map_err(|error| failed(&error))
+}
+
+/// What all nodes of a cluster have alike.
+pub(super) struct Shared {
+    redis: String,
+    redis_password: Option<Secret>,
+    secret: Secret,
+}
+
+impl Shared {
+    /// `None` for a node that is alone.
+    pub(super) fn of(args: &QuickstartArgs) -> Result<Option<Self>, Failure> {
+        let Some(redis) = &args.redis else {
+            return Ok(None);
+        };
+        let file = args.redis_password_file.as_deref();
+        Ok(Some(Self {
+            redis: redis.clone(),
+            redis_password: file.map(prompt::password_file).transpose()?,
+            secret: password::secret()?,
+        }))
+    }
+
+    /// Writes the files of one node.
+    pub(super) fn write(&self, node: &Path) -> Result<(), Failure> {
+        let secret = format!("{}\n", self.secret.expose());
+        write_private(&node.join(SECRET_FILE), &secret)?;
+        match &self.redis_password {
+            None => Ok(()),
+            Some(password) => write_private(&node.join(REDIS_PASSWORD_FILE), password.expose()),
+        }
+    }
+
+    /// The section of one node's `busker.toml`.
+    pub(super) fn section(&self, listen: SocketAddr) -> String {
+        let password = match &self.redis_password {
+            None => String::new(),
+            Some(_) => format!("redis_password_file = \"{REDIS_PASSWORD_FILE}\"\n"),
+        };
+        format!(
+            "
+# The other nodes: found over Redis, reached at `listen`.
+[cluster]
+redis = {redis}
+{password}listen = \"{listen}\"
+# transport = \"redis\"   # where nodes reach Redis but not each other
+",
+            redis = template::quoted(&self.redis),
+        )
+    }
+}
