@@ -8,6 +8,7 @@
 )]
 
 mod configuration;
+mod messages;
 mod role;
 mod roster;
 mod sessions;

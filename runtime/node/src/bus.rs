@@ -1,5 +1,6 @@
 //! The bus of a node: its store, as `busker.toml` says, and the actors that claim from it and look after it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use busker_bus::{
@@ -14,14 +15,16 @@ use crate::ports::BusWorker;
 
 /// Opens the store.
 pub(crate) async fn open(config: &NodeConfig, incarnation: &str) -> Result<MessageBus, Fault> {
-    let store: Arc<dyn Store> = match config.bus.sqlite_path() {
+    let url = config.bus_url();
+    let store: Arc<dyn Store> = match url.strip_prefix("sqlite:") {
         Some(path) => {
-            let opened = SqliteStore::open(SqliteConfig::new(config.path(path))).await;
+            let file = config.path(Path::new(path));
+            let opened = SqliteStore::open(SqliteConfig::new(file)).await;
             Arc::new(opened.map_err(unavailable)?)
         }
         None => {
             let redis = RedisConfig {
-                url: config.bus.url.clone(),
+                url: url.to_owned(),
                 password: password(config)?,
                 cluster: config.node.cluster.clone(),
                 consumer: format!("{}:{incarnation}", config.node.name),
@@ -58,6 +61,9 @@ fn unavailable(error: busker_bus::BusError) -> Fault {
 }
 
 fn password(config: &NodeConfig) -> Result<Option<Secret>, Fault> {
+    if let (None, Some(cluster)) = (&config.bus.url, &config.cluster) {
+        return cluster.redis_password(config).map_err(step("bus"));
+    }
     let Some(file) = &config.bus.password_file else {
         return Ok(variable(BUS_PASSWORD_VARIABLE).map(Secret::new));
     };

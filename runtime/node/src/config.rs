@@ -109,6 +109,14 @@ impl fmt::Display for ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl NodeConfig {
+    /// Where asynchronous invocations are kept.
+    #[must_use]
+    pub fn bus_url(&self) -> &str {
+        let of_cluster = self.cluster.as_ref().map(|cluster| cluster.redis.as_str());
+        let given = self.bus.url.as_deref();
+        given.or(of_cluster).unwrap_or("sqlite:data/bus.db")
+    }
+
     /// Reads and checks `dir/busker.toml`.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ mod tls;
 pub use boot::{EXIT_GAVE_UP, run};
 pub use config::{
     BUS_PASSWORD_VARIABLE, BusSection, CONFIG_FILE, ClusterSection, ClusterTransport, ConfigError,
-    ConfigFault, LimitsSection, Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE, OdbSection,
-    PYTHON_VARIABLE, PythonSection, REDIS_PASSWORD_VARIABLE, ServicesSection, TelemetrySection,
-    TlsFiles, environment, redis_url, variable,
+    ConfigFault, LimitsSection, Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE,
+    OdbSection, PYTHON_VARIABLE, PythonSection, REDIS_PASSWORD_VARIABLE, ServicesSection,
+    TelemetrySection, TlsFiles, environment, redis_url, variable,
 };

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_admin::ports::{
-    AdminDeps, CallAnswer, DeadLetters, DeployAnswer, Deployer, JobControl, Ledger, LiveNode, Messages,
-    NodeControl, NodeView, ServiceCall, ServiceCaller, ServiceRow, TreeControl,
+    AdminDeps, CallAnswer, DeadLetters, DeployAnswer, Deployer, JobControl, Ledger, LiveNode,
+    Messages, NodeControl, NodeView, ServiceCall, ServiceCaller, ServiceRow, TreeControl,
 };
 use busker_catalog::Catalog;
 use busker_kit::{Tree, clock};

@@ -43,7 +43,7 @@ impl NodeConfig {
         if let Some(message) = odb_url(&self.odb.url) {
             fault("odb.url", message.to_owned());
         }
-        if let Some(message) = bus_url(&self.bus.url) {
+        if let Some(message) = self.bus.url.as_deref().and_then(bus_url) {
             fault("bus.url", message.to_owned());
         }
         if self.odb.pool_size == 0 {

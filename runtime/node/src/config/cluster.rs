@@ -103,6 +103,13 @@ impl ClusterSection {
                 "is a file of this node, and a cluster shares its database: use postgresql://user@host:port/database",
             );
         }
+        let bus = config.bus.url.as_deref();
+        if bus.is_some_and(|url| url.starts_with("sqlite:")) {
+            fault(
+                "bus.url",
+                "is a file of this node, and a cluster shares its bus: leave it out, and it is in the Redis of the cluster",
+            );
+        }
         faults
     }
 

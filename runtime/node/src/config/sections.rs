@@ -49,30 +49,16 @@ impl OdbSection {
 }
 
 /// Where asynchronous invocations are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BusSection {
-    /// `sqlite:data/bus.db` for a single node, or `redis://host:port/database`, without a password.
-    pub url: String,
+    /// `sqlite:data/bus.db` for a single node, or `redis://host:port/database`, without a password. Unless it is given, a
+    /// node of a cluster keeps its bus in the Redis of the cluster, and any other in that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// File with the password, in place of the variable.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
-}
-
-impl Default for BusSection {
-    fn default() -> Self {
-        Self {
-            url: "sqlite:data/bus.db".to_owned(),
-            password_file: None,
-        }
-    }
-}
-
-impl BusSection {
-    /// The file of an embedded store; `None` for a server.
-    #[must_use]
-    pub fn sqlite_path(&self) -> Option<&Path> {
-        self.url.strip_prefix("sqlite:").map(Path::new)
-    }
 }
 
 /// One HTTP listener.
