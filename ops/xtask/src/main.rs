@@ -16,6 +16,7 @@ mod front;
 mod layers;
 mod process;
 mod root;
+mod servers;
 mod suite;
 mod tidy;
 mod time;
@@ -42,7 +43,7 @@ struct Command {
 const COMMANDS: &[Command] = &[
     Command {
         name: "up",
-        help: "[--dir DIR] [--release] [--stop]   a running node with a sample service, from a fresh clone",
+        help: "[--nodes N] [--dir DIR] [--release] [--stop]\n            a running node, or a cluster of N, with a sample service, from a fresh clone",
         run: up::run,
     },
     Command {

@@ -13,10 +13,15 @@ use serde_json::{Value, json};
 
 use crate::args::{Args, Misunderstood};
 use crate::process::Step;
-use crate::{EXIT_USAGE, Outcome, debian, front, time};
+use crate::servers::Servers;
+use crate::{Outcome, debian, front, time};
 
 /// Where the environment goes unless `--dir` says otherwise, relative to the root of the repository.
 const DIR: &str = "var/up";
+/// Where one of several nodes goes.
+const CLUSTER_DIR: &str = "var/cluster";
+/// Most nodes that this command starts on one machine.
+const NODES_MOST: u32 = 9;
 /// Listeners of the first node of an environment.
 const CHANNEL_PORT: u16 = 17010;
 const ADMIN_PORT: u16 = 8183;
@@ -33,21 +38,21 @@ pub(crate) fn run(mut args: Args) -> Outcome {
     let nodes = args.number("--nodes", 1)?;
     let release = args.flag("--release");
     let stop = args.flag("--stop");
+    let usual = if nodes > 1 { CLUSTER_DIR } else { DIR };
     let dir = args
         .value("--dir")?
-        .map_or_else(|| crate::root::path().join(DIR), PathBuf::from);
+        .map_or_else(|| crate::root::path().join(usual), PathBuf::from);
     args.finish()?;
-    if nodes == 0 {
-        return Err(Misunderstood("--nodes needs a number from 1".to_owned()).into());
-    }
-    if nodes > 1 {
-        eprintln!("xtask up: more than one node arrives with the cluster");
-        return Ok(ExitCode::from(EXIT_USAGE));
+    if !(1..=NODES_MOST).contains(&nodes) {
+        let message = format!("--nodes needs a number from 1 to {NODES_MOST}");
+        return Err(Misunderstood(message).into());
     }
     // Its own working folder is not ours, so the path must not depend on it.
     let dir = std::path::absolute(dir)?;
     let environment = Environment {
         busker: crate::root::busker(release),
+        servers: Servers::beside(&dir)?,
+        nodes,
         dir,
     };
     if stop {
@@ -77,15 +82,28 @@ fn prepare(release: bool) -> Result<()> {
 struct Environment {
     busker: PathBuf,
     dir: PathBuf,
+    /// Its database and its Redis, when it has more than one node.
+    servers: Servers,
+    nodes: u32,
 }
 
 impl Environment {
     fn start(&self) -> Result<()> {
+        if let Some(parent) = self.dir.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        if self.nodes > 1 {
+            self.servers.start()?;
+        }
         if !self.dir.join("node1").is_dir() {
-            if let Some(parent) = self.dir.parent() {
-                std::fs::create_dir_all(parent)?;
+            let create = self.busker(&["quickstart", "create"], &[]);
+            if self.nodes > 1 {
+                let nodes = self.nodes.to_string();
+                let create = create.args(["--nodes", &nodes]);
+                create.args(self.servers.options()).must()?;
+            } else {
+                create.must()?;
             }
-            self.busker(&["quickstart", "create"], &[]).must()?;
         }
         self.busker(&["start"], &[]).must()
     }
@@ -96,7 +114,11 @@ impl Environment {
             "{} is not built",
             self.busker.display()
         );
-        self.busker(&["stop"], &[]).must()
+        self.busker(&["stop"], &[]).must()?;
+        if self.servers.exist() {
+            self.servers.stop()?;
+        }
+        Ok(())
     }
 
     /// Drops the sample into the pickup folder, waits for its service, and puts a channel in front of it.
@@ -144,16 +166,10 @@ impl Environment {
 
     /// Proves that the channel answers, then says what a person needs to go on.
     fn report(&self) -> Result<()> {
-        let mut answer = None;
-        let answered = time::wait_until(DEPLOY_LIMIT, || {
-            answer = front::post(CHANNEL_PORT, URL_PATH, PAYLOAD).ok();
-            answer.as_ref().is_some_and(|answer| answer.status == 200)
-        });
-        ensure!(
-            answered,
-            "http://127.0.0.1:{CHANNEL_PORT}{URL_PATH} does not answer: {answer:?}"
-        );
-        let body = answer.map(|answer| answer.body).unwrap_or_default();
+        let ports = (CHANNEL_PORT..).take(usize::try_from(self.nodes)?);
+        let answers: Vec<(u16, String)> = ports
+            .map(|port| Ok((port, answered(port)?)))
+            .collect::<Result<_>>()?;
         println!("\nBusker is ready: {}", self.dir.display());
         println!("  admin API  http://127.0.0.1:{ADMIN_PORT}/api/v1/openapi.json");
         println!(
@@ -163,9 +179,15 @@ impl Environment {
             "  services   cp your_service.py {}/",
             self.dir.join("node1/pickup").display()
         );
-        println!("  stop       cargo xtask up --stop");
-        println!("\n  curl http://127.0.0.1:{CHANNEL_PORT}{URL_PATH} -d '{PAYLOAD}'");
-        println!("  {body}");
+        let nodes = match self.nodes {
+            1 => String::new(),
+            more => format!(" --nodes {more}"),
+        };
+        println!("  stop       cargo xtask up{nodes} --stop");
+        for (port, body) in answers {
+            println!("\n  curl http://127.0.0.1:{port}{URL_PATH} -d '{PAYLOAD}'");
+            println!("  {body}");
+        }
         Ok(())
     }
 
@@ -188,6 +210,20 @@ impl Environment {
             .args([&self.dir])
             .args(rest)
     }
+}
+
+/// What the sample says on a port, once it does.
+fn answered(port: u16) -> Result<String> {
+    let mut answer = None;
+    let there = time::wait_until(DEPLOY_LIMIT, || {
+        answer = front::post(port, URL_PATH, PAYLOAD).ok();
+        answer.as_ref().is_some_and(|answer| answer.status == 200)
+    });
+    ensure!(
+        there,
+        "http://127.0.0.1:{port}{URL_PATH} does not answer: {answer:?}"
+    );
+    Ok(answer.map(|answer| answer.body).unwrap_or_default())
 }
 
 /// Copies only what differs, and by a rename: a pickup folder must never see half a file.
