@@ -433,9 +433,22 @@ impl Ear {
                 self.parts.members.0.refused.send_replace(Some(refusal));
             }
             told::tell(&self.parts.events, &self.parts.members.me().name, &change);
+            if let Change::Joined(peer) = &change {
+                self.compare_services(peer);
+            }
         }
         self.show();
         stays
+    }
+
+    /// Nodes that were built with different services are told of; each runs what it has.
+    fn compare_services(&self, id: &MemberId) {
+        let members = self.roster.lock().members();
+        let peer = members.into_iter().find(|peer| peer.id == *id);
+        let ours = (self.parts.facts)().built_in;
+        if peer.is_some_and(|peer| peer.facts.built_in != ours) {
+            told::services_differ(&self.parts.events, &self.parts.members.me().name, id);
+        }
     }
 
     fn show(&self) {

@@ -110,17 +110,19 @@ impl Porter {
     #[expect(clippy::infinite_loop, reason = "its pump ends it, with its actor")]
     async fn run(mut self) {
         let mut pause = RETRY.0;
+        let mut told = false;
         loop {
             match self.parts.way.listen().await {
                 Ok(door) => {
-                    pause = RETRY.0;
+                    (pause, told) = (RETRY.0, false);
                     self.seat.state(ActorState::Running, None);
                     let fault = self.serve(door).await;
                     tracing::warn!("sessions of other nodes do not come any more: {fault:?}");
                 }
-                Err(fault) => {
+                Err(fault) if !std::mem::replace(&mut told, true) => {
                     tracing::warn!("sessions of other nodes cannot come: {fault:?}");
                 }
+                Err(_) => {}
             }
             self.seat.state(ActorState::Degraded, Some("no-door"));
             sleep(pause).await;

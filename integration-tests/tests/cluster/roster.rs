@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use busker_integration_tests::{ClusterEnvironment, until};
+use futures::StreamExt;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -49,6 +50,54 @@ async fn a_frozen_peer_leaves_the_roster_within_two_seconds_and_is_back_when_it_
     assert_eq!(asked.unwrap_err().status, 404);
     cluster.signal(3, Signal::SIGCONT);
     cluster.whole().await;
+}
+
+/// Resident memory of a node, in KiB.
+fn memory(cluster: &ClusterEnvironment, node: u16) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", cluster.pid(node))).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn questions_to_a_frozen_peer_are_bounded_and_none_waits_for_ever() {
+    const ASKED: usize = 2_000;
+    let cluster = ClusterEnvironment::start(3, "").await;
+    let ping = || cluster.ok(1, "busker.node.ping", json!({"node": "node3"}));
+    assert_eq!(ping().await["ok"], true);
+    let before = memory(&cluster, 1);
+    cluster.signal(3, Signal::SIGSTOP);
+    let start = Instant::now();
+    let asked = futures::stream::iter(0..ASKED).map(|_| async {
+        let ping = cluster
+            .call(1, "busker.node.ping", json!({"node": "node3"}))
+            .await;
+        match ping {
+            Ok(answer) => answer["class"].as_str().unwrap_or("answered").to_owned(),
+            Err(refusal) => refusal.status.to_string(),
+        }
+    });
+    let classes: Vec<String> = asked.buffer_unordered(200).collect().await;
+    let took = start.elapsed();
+    let grown = memory(&cluster, 1).saturating_sub(before);
+    let count = |class: &str| classes.iter().filter(|told| *told == class).count();
+    println!(
+        "{ASKED} questions in {took:?}: {} busy, {} unavailable, {} unknown; {grown} KiB",
+        count("busy"),
+        count("unavailable"),
+        count("404")
+    );
+    assert_eq!(count("answered"), 0);
+    assert!(count("busy") > 0, "{classes:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(grown < 64 * 1024, "{grown} KiB");
+    cluster.signal(3, Signal::SIGCONT);
+    cluster.whole().await;
+    assert_eq!(ping().await["ok"], true);
 }
 
 #[tokio::test]

@@ -28,6 +28,21 @@ async fn any_node_shows_the_tree_of_any_other(cluster: &ClusterEnvironment) {
             );
         }
     }
+    for node in ["node2", "node3"] {
+        let mut micros = Vec::new();
+        for _ in 0..200 {
+            let ping = cluster
+                .ok(1, "busker.node.ping", json!({"node": node}))
+                .await;
+            assert_eq!(ping["ok"], true, "{ping}");
+            micros.push(ping["micros"].as_u64().unwrap());
+        }
+        micros.sort_unstable();
+        println!(
+            "ping of {node}: median {} us, p99 {} us",
+            micros[100], micros[198]
+        );
+    }
     let unknown = cluster
         .call(1, "busker.tree.get", json!({"node": "node9"}))
         .await

@@ -44,6 +44,21 @@ pub(crate) fn operations() -> Vec<AdminService> {
         .answers(&[("node", "string"), ("draining", "boolean")])
         .writing(),
         AdminService::new(
+            "busker.node.ping",
+            Role::Viewer,
+            "Asks another node of the cluster whether it is there, over the session with it.",
+            ping,
+        )
+        .required("node", Type::Name, "Name of the node.")
+        .example(json!({"node": "node2"}))
+        .answers(&[
+            ("node", "string"),
+            ("ok", "boolean"),
+            ("micros", "integer"),
+            ("class", "string"),
+            ("message", "string"),
+        ]),
+        AdminService::new(
             "busker.node.delete",
             Role::Admin,
             "Forgets a node that was stopped and will not come back.",
@@ -93,6 +108,28 @@ async fn turn(call: Call, drains: bool) -> Result<Value, Fault> {
         control.resume().await?;
     }
     Ok(json!({"node": node, "draining": drains}))
+}
+
+/// A node that does not answer is an answer, as with the ping of a connection.
+async fn ping(call: Call) -> Result<Value, Fault> {
+    let (node, ours) = (call.input.text("node"), call.deps.node.name());
+    if node == ours {
+        return Ok(json!({"node": node, "ok": true, "micros": 0}));
+    }
+    let asked = call.deps.control.ping_other(node.to_owned());
+    match asked.ok_or_else(|| nobody_else(node, &ours))?.await {
+        Ok(took) => {
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            Ok(json!({"node": node, "ok": true, "micros": micros}))
+        }
+        Err(fault) if fault.class == ErrorClass::NotFound => Err(fault),
+        Err(fault) => Ok(json!({
+            "node": node,
+            "ok": false,
+            "class": fault.class.as_str(),
+            "message": fault.message,
+        })),
+    }
 }
 
 /// Why a node that is alone does not know a name.

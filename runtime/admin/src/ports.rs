@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use busker_catalog::Catalog;
 use busker_kit::Tree;
@@ -184,6 +184,11 @@ pub trait NodeControl: Send + Sync + fmt::Debug {
         _node: String,
         _drains: bool,
     ) -> Option<BoxFuture<'static, Result<(), Fault>>> {
+        None
+    }
+
+    /// How long another node takes to answer; `None` on a node that is alone.
+    fn ping_other(&self, _node: String) -> Option<BoxFuture<'static, Result<Duration, Fault>>> {
         None
     }
 }

@@ -26,6 +26,19 @@ pub(super) fn tell(events: &Events, me: &str, change: &Change) {
     events.tell(severity, name, message, fields);
 }
 
+/// Tells that a peer was built with other services than this node.
+pub(super) fn services_differ(events: &Events, me: &str, peer: &MemberId) {
+    let message = format!(
+        "nodes {me} and {} were built with different services: a request for one that a node lacks is answered there \
+         with 404",
+        peer.name
+    );
+    tracing::warn!("{message}");
+    let fields = [("peer".to_owned(), json!(*peer.name))];
+    let fields = fields.into_iter().collect();
+    events.tell(Severity::Warning, "node-services-differ", message, fields);
+}
+
 type Words<'c> = (Severity, &'static str, String, Option<&'c MemberId>);
 
 fn words<'c>(me: &str, change: &'c Change) -> Words<'c> {

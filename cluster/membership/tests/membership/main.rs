@@ -6,5 +6,6 @@
 )]
 
 mod bench;
+mod gateway;
 mod members;
 mod roles;

@@ -275,6 +275,14 @@ async fn in_a_cluster_others_are_drained_shown_and_forgotten_by_their_names() {
     let path = json!({"path": "node2/front/api"});
     bench.call("busker.tree.restart-actor", path).await.unwrap();
     assert_eq!(bench.asked().as_deref(), Some("restart node2/front/api"));
+    let ping = bench.call("busker.node.ping", node.clone()).await.unwrap();
+    assert_eq!(ping, json!({"node": "node2", "ok": true, "micros": 120}));
+    let silent = json!({"node": "node3"});
+    let ping = bench.call("busker.node.ping", silent).await.unwrap();
+    assert_eq!(
+        (&ping["ok"], &ping["class"]),
+        (&json!(false), &json!("unavailable"))
+    );
     let alive = refusal(bench.call("busker.node.delete", node).await);
     assert_eq!(alive.0, ErrorClass::Conflict);
     report(&bench, "node3", "stopped").await;

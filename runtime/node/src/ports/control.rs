@@ -1,5 +1,7 @@
 //! Takes the node off traffic and puts it back.
 
+use std::time::Duration;
+
 use busker_admin::ports::NodeControl;
 use busker_membership::gateway::Question;
 use busker_model::event::Severity;
@@ -79,5 +81,10 @@ impl NodeControl for Controls {
             };
             peers.ask(&node, &question).await.map(drop)
         }))
+    }
+
+    fn ping_other(&self, node: String) -> Option<BoxFuture<'static, Result<Duration, Fault>>> {
+        let peers = self.0.peers.clone()?;
+        Some(Box::pin(async move { peers.ping(&node).await }))
     }
 }
