@@ -129,7 +129,7 @@ async fn fires(cluster: &ClusterEnvironment, node: u16) -> Option<Vec<Value>> {
 #[tokio::test]
 async fn jobs_fire_on_the_holder_and_no_due_time_twice_when_it_is_killed() {
     let cluster = ClusterEnvironment::start(3, "").await;
-    let settings = json!({"service": "samples.echo", "seconds": 1, "payload": "{\"text\":\"hi\"}", "catch_up": 60});
+    let settings = json!({"service": "samples.echo", "seconds": 1, "payload": "{\"text\":\"hi\"}"});
     let input = json!({"name": "tick", "settings": settings});
     cluster.ok(1, "busker.job.interval.create", input).await;
     let holder = agreed(&cluster).await;
