@@ -16,7 +16,7 @@ use crate::client;
 use crate::environment::{Environment, authority, base_url, reachable};
 use crate::exit::{Exit, Failure};
 use crate::output;
-use crate::pid::{Life, life};
+use crate::pid::{Life, has_ended, life};
 
 /// Longest wait for a node to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -168,7 +168,7 @@ async fn stop_one(node: &NodeConfig, pid: u32, began: Instant) -> Result<(), Fai
     kill(Pid::from_raw(number), Signal::SIGTERM)
         .map_err(|error| Failure::new(Exit::Forbidden, format!("{name} (pid {pid}): {error}")))?;
     let within = STOPPED_WITHIN + Duration::from_millis(node.limits.drain_timeout_ms);
-    while matches!(life(node), Life::Alive(_)) {
+    while matches!(life(node), Life::Alive(_)) || !has_ended(pid) {
         if began.elapsed() > within {
             let message = format!("{name} still runs after {} (pid {pid})", seconds(began));
             return Err(Failure::new(Exit::Timeout, message));

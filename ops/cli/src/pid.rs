@@ -61,6 +61,17 @@ fn life_of(path: &Path) -> Life {
     }
 }
 
+/// Whether a process has ended. A node gives its pid file up before the last of its memory and files, of which the next
+/// one needs some.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return true;
+    };
+    // The state is behind the name, which stands in parentheses; a zombie has given everything back.
+    let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+    state.is_some_and(|state| state.starts_with('Z'))
+}
+
 impl PidLock {
     /// Takes the lock and writes the pid of this process.
     pub(crate) async fn take(node: &NodeConfig) -> Result<Self, Failure> {
@@ -107,6 +118,23 @@ impl Drop for PidLock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_process_has_ended_when_its_files_are_closed() {
+        assert!(!has_ended(std::process::id()));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        // A zombie, as long as nobody asks for its end.
+        let end = async {
+            while !has_ended(pid) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let within = Duration::from_secs(20);
+        tokio::time::timeout(within, end).await.unwrap();
+        child.wait().unwrap();
+        assert!(has_ended(pid));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_lock_says_whether_a_node_lives() {
