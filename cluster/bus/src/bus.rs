@@ -6,30 +6,43 @@ use busker_model::bus::{Envelope, InvocationStatus};
 use busker_model::{Cid, Fault};
 use busker_service::{BoxFuture, Bus};
 
+use crate::health::Health;
 use crate::store::Store;
 
 /// The bus of a node. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct MessageBus(Arc<dyn Store>);
+pub struct MessageBus {
+    store: Arc<dyn Store>,
+    health: Health,
+}
 
 impl MessageBus {
     /// The bus over a store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self(store)
+        Self {
+            store,
+            health: Health::default(),
+        }
     }
 
     /// What keeps it.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.0
+        &self.store
+    }
+
+    /// How it is; its keeper says so.
+    #[must_use]
+    pub const fn health(&self) -> &Health {
+        &self.health
     }
 }
 
 impl Bus for MessageBus {
     fn publish(&self, envelope: Envelope) -> BoxFuture<'static, Result<Cid, Fault>> {
         let cid = envelope.cid;
-        let kept = self.0.publish(envelope);
+        let kept = self.store.publish(envelope);
         Box::pin(async move {
             kept.await?;
             Ok(cid)
@@ -37,7 +50,7 @@ impl Bus for MessageBus {
     }
 
     fn status(&self, cid: Cid) -> BoxFuture<'static, Result<Option<InvocationStatus>, Fault>> {
-        let asked = self.0.status(cid);
+        let asked = self.store.status(cid);
         Box::pin(async move { Ok(asked.await?) })
     }
 }

@@ -2,6 +2,7 @@
 
 use busker_model::bus::EnvelopeError;
 use busker_model::{Cid, ErrorClass, Fault, ServiceName};
+use busker_odb::OdbError;
 
 /// Seconds a refused publisher is told to wait.
 const RETRY_AFTER_S: u32 = 1;
@@ -67,6 +68,12 @@ impl BusError {
 impl From<Fault> for BusError {
     fn from(fault: Fault) -> Self {
         Self::Refused(Box::new(fault))
+    }
+}
+
+impl From<OdbError> for BusError {
+    fn from(error: OdbError) -> Self {
+        Self::unavailable(format!("the database: {:?}", Fault::from(error)))
     }
 }
 

@@ -117,6 +117,7 @@ impl Actor for IntakeActor {
     ) -> Result<(), ActorProcessingErr> {
         drop(state.claims.take());
         let drained = state.running.drain(DRAIN_GRACE).await;
+        state.running.parts.store.flush().await;
         if drained.abandoned > 0 {
             tracing::warn!(
                 "{} asynchronous invocations still ran when the node stopped; they run again elsewhere or later",

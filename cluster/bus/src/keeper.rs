@@ -1,20 +1,23 @@
-//! The keeper of the bus. Owns: the clock of what is due, of leases that ran out and of what is forgotten, and the check of
-//! the ledger. Hears: the end of its pump. Says: an event when the ledger does not balance, and one for each loss.
-//! Dies when: its pump does (crash, counted). Restart: permanent with backoff, 5 in 60 s, then the node gives up.
+//! The keeper of the bus. Owns: the clocks of what is due, of leases that ran out, of what is forgotten, of the way from the
+//! outbox to the stream, and the check of the ledger. Hears: the end of one of its pumps. Says: an event when the ledger does
+//! not balance and one for each loss, health and metrics.
+//! Dies when: a pump does (crash, counted). Restart: permanent with backoff, 5 in 60 s, then the node gives up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
 use busker_kit::{ChildSpec, Pump, PumpEnded};
-use busker_model::bus::{LedgerRow, Loss};
-use busker_model::event::Severity;
-use busker_telemetry::Events;
-use serde_json::{Map, Value, json};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use busker_telemetry::{Events, Metrics};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
+use crate::book::Book;
 use crate::error::{BusError, Result};
-use crate::limits::{LEDGER_EVERY, PROMOTE_EVERY, RECLAIM_EVERY, STORE_TIMEOUT, SWEEP_EVERY};
+use crate::health::Health;
+use crate::limits::{
+    CHECKPOINT_EVERY, LEDGER_EVERY, LOOK_EVERY, PROMOTE_EVERY, RECLAIM_EVERY, STORE_TIMEOUT,
+    SWEEP_EVERY,
+};
 use crate::store::Store;
 
 /// What a keeper works with.
@@ -24,6 +27,10 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// Where it tells.
     pub events: Events,
+    /// Where it counts.
+    pub metrics: Metrics,
+    /// Where it says how the bus is.
+    pub health: Health,
 }
 
 /// The child spec of a keeper.
@@ -40,52 +47,83 @@ struct KeeperActor;
 
 impl Actor for KeeperActor {
     type Msg = PumpEnded;
-    type State = Pump;
+    type State = [Pump; 3];
     type Arguments = Parts;
 
     async fn pre_start(
         &self,
         me: ActorRef<PumpEnded>,
         parts: Parts,
-    ) -> Result<Pump, ActorProcessingErr> {
-        Ok(Pump::vital("bus-keeper", me, keep(parts)))
+    ) -> Result<[Pump; 3], ActorProcessingErr> {
+        let (care, relay) = (
+            care(Arc::clone(&parts.store)),
+            relay(Arc::clone(&parts.store)),
+        );
+        Ok([
+            Pump::vital("bus-keeper", me.clone(), care),
+            Pump::vital("bus-relay", me.clone(), relay),
+            Pump::vital("bus-ledger", me, audit(parts)),
+        ])
     }
 
     async fn handle(
         &self,
         _me: ActorRef<PumpEnded>,
         ended: PumpEnded,
-        _pump: &mut Pump,
+        _pumps: &mut [Pump; 3],
     ) -> Result<(), ActorProcessingErr> {
         ended.crash()
     }
 }
 
-async fn keep(parts: Parts) {
-    let ticks = |every: Duration| {
-        let mut ticks = interval(every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks
-    };
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn within<T>(asked: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    let answered = timeout(STORE_TIMEOUT, asked).await;
+    answered.unwrap_or_else(|_| Err(BusError::unavailable("the store took too long")))
+}
+
+/// Tells once that something does not go, until it goes again.
+#[derive(Debug, Default)]
+struct Told(bool);
+
+impl Told {
+    /// Whether it went.
+    fn of<T>(&mut self, what: &str, done: Result<T>) -> Option<T> {
+        match done {
+            Ok(value) => {
+                self.0 = false;
+                Some(value)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.0, true) {
+                    tracing::warn!("{what}: {error:?}");
+                }
+                None
+            }
+        }
+    }
+}
+
+async fn care(store: Arc<dyn Store>) {
     let (mut promote, mut reclaim) = (ticks(PROMOTE_EVERY), ticks(RECLAIM_EVERY));
-    let (mut sweep, mut ledger) = (ticks(SWEEP_EVERY), ticks(LEDGER_EVERY));
-    let mut book = Book::default();
-    let mut away = false;
+    let mut sweep = ticks(SWEEP_EVERY);
+    let mut told = Told::default();
     loop {
         let done = tokio::select! {
-            _ = promote.tick() => within(parts.store.promote()).await.map(drop),
-            _ = reclaim.tick() => within(parts.store.reclaim()).await.map(told_of_reclaimed),
-            _ = sweep.tick() => within(parts.store.sweep()).await.map(drop),
-            _ = ledger.tick() => book.check(&parts).await,
+            _ = promote.tick() => within(store.promote()).await.map(drop),
+            _ = reclaim.tick() => within(store.reclaim()).await.map(told_of_reclaimed),
+            _ = sweep.tick() => within(store.sweep()).await.map(drop),
         };
-        match done {
-            Ok(()) => away = false,
-            Err(error) => {
-                if !std::mem::replace(&mut away, true) {
-                    tracing::warn!("the store of asynchronous invocations is away: {error:?}");
-                }
-                tokio::time::sleep(RECLAIM_EVERY).await;
-            }
+        if told
+            .of("the store of asynchronous invocations is away", done)
+            .is_none()
+        {
+            tokio::time::sleep(RECLAIM_EVERY).await;
         }
     }
 }
@@ -98,74 +136,39 @@ fn told_of_reclaimed(moved: u32) {
     }
 }
 
-async fn within<T>(asked: impl Future<Output = Result<T>> + Send) -> Result<T> {
-    let answered = timeout(STORE_TIMEOUT, asked).await;
-    answered.unwrap_or_else(|_| Err(BusError::unavailable("the store took too long")))
-}
-
-/// What the keeper has told already, so that it tells each thing once.
-#[derive(Debug, Default)]
-struct Book {
-    differing: Vec<LedgerRow>,
-    losses: usize,
-}
-
-impl Book {
-    async fn check(&mut self, parts: &Parts) -> Result<()> {
-        let rows = within(parts.store.ledger()).await?;
-        let differing: Vec<LedgerRow> = rows.into_iter().filter(|row| !row.balances()).collect();
-        if differing != self.differing {
-            match differing.first() {
-                Some(row) => tell_difference(&parts.events, row, differing.len()),
-                None => parts.events.tell(
-                    Severity::Info,
-                    "ledger-balances",
-                    "The ledger of asynchronous invocations balances again",
-                    Map::new(),
-                ),
-            }
-            self.differing = differing;
+/// No limit of time: after a loss, a look takes as long as there are rows, and it yields after each page.
+#[expect(clippy::infinite_loop, reason = "its pump ends it, with its actor")]
+async fn relay(store: Arc<dyn Store>) {
+    let mut looks = ticks(LOOK_EVERY);
+    let mut told = Told::default();
+    loop {
+        looks.tick().await;
+        let looked = store.relay().await;
+        match told.of("the outbox cannot be looked through", looked) {
+            Some(0) => {}
+            Some(count) => tracing::warn!(
+                "{count} durable invocations differed between the database and Redis and were put right"
+            ),
+            None => tokio::time::sleep(RECLAIM_EVERY).await,
         }
-        let losses = parts.store.losses();
-        for loss in losses.iter().skip(self.losses) {
-            tell_loss(&parts.events, loss);
-        }
-        self.losses = losses.len();
-        Ok(())
     }
 }
 
-fn tell_difference(events: &Events, row: &LedgerRow, count: usize) {
-    let message = format!(
-        "The ledger of asynchronous invocations does not balance for {count} services; first {}: {} accepted, {} accounted for",
-        row.service,
-        row.accepted,
-        row.accounted()
-    );
-    tracing::error!("{message}");
-    events.tell(
-        Severity::Error,
-        "ledger-difference",
-        message,
-        fields(json!(row)),
-    );
-}
-
-fn tell_loss(events: &Events, loss: &Loss) {
-    let message = format!(
-        "The store of asynchronous invocations lost what it had: {} were pending of {} accepted",
-        loss.pending_before.unwrap_or_default(),
-        loss.accepted_before
-    );
-    tracing::error!("{message}");
-    events.tell(Severity::Error, "bus-loss", message, fields(json!(loss)));
-}
-
-fn fields(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
+async fn audit(parts: Parts) {
+    let (mut checkpoint, mut ledger) = (ticks(CHECKPOINT_EVERY), ticks(LEDGER_EVERY));
+    let mut book = Book::new(&parts);
+    let mut told = Told::default();
+    loop {
+        let done = tokio::select! {
+            _ = checkpoint.tick() => within(parts.store.checkpoint()).await,
+            _ = ledger.tick() => book.check(&parts).await,
+        };
+        if told
+            .of("the books of asynchronous invocations cannot be kept", done)
+            .is_none()
+        {
+            book.away(&parts);
+            tokio::time::sleep(RECLAIM_EVERY).await;
         }
     }
 }

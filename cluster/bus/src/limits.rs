@@ -18,6 +18,10 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub const PROMOTE_EVERY: Duration = Duration::from_millis(25);
 /// Time between two looks for leases that ran out.
 pub const RECLAIM_EVERY: Duration = Duration::from_secs(1);
+/// Time between two checkpoints of the counters.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(1);
+/// Longest time between two looks through the outbox; after a loss there is one at once.
+pub const RELAY_EVERY: Duration = Duration::from_secs(10);
 /// Time between two checks of the ledger.
 pub const LEDGER_EVERY: Duration = Duration::from_secs(5);
 /// Time between two rounds that forget old results and dead letters.
@@ -34,8 +38,6 @@ pub const RESULT_BYTES_MAX: usize = 64 * 1024;
 pub const DEAD_RETENTION: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// Most dead letters in one answer.
 pub const DEAD_PAGE_MAX: u32 = 500;
-/// Losses of a store that are remembered.
-pub const LOSSES_MAX: usize = 100;
 /// Longest time a store has to answer the intake or the keeper.
 pub const STORE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time invocations have to finish when their node stops.

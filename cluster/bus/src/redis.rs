@@ -5,13 +5,15 @@
 //! never by trimming. Waiting is a subscription on a connection of its own, not a blocking read: XREADGROUP counts per
 //! stream, so one blocking read over many streams could bring more than there are permits for.
 //!
-//! What `durable` promises here is what this Redis keeps: with `appendfsync always` that is every acknowledged publish.
+//! `durable` ones are committed in the ODB before their caller is answered and stay there until they end; the stream is
+//! the way they take, and is made again from there when Redis lost it. `fast` ones are in Redis alone: what it loses is
+//! lost, and counted.
 
 use std::sync::Arc;
 
-use busker_kit::clock::unix_ms;
 use busker_model::bus::{DeadLetter, Envelope, InvocationStatus, LedgerRow, Loss};
-use busker_model::{Cid, Secret};
+use busker_model::{Cid, Delivery, Secret};
+use busker_odb::Odb;
 use busker_service::BoxFuture;
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -24,53 +26,64 @@ use crate::store::{Claimed, DeadFilter, DeadPage, End, Lease, Store, Want};
 mod care;
 mod letters;
 mod link;
+mod lives;
+mod outbox;
 mod read;
 mod scripts;
 mod traffic;
 
 use link::{Bell, Link};
+use outbox::Outbox;
 
 /// Which Redis, and who we are in it.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
-    /// Such as `redis://127.0.0.1:6379/0`, without a password.
-    pub url: String,
-    /// Password.
+    /// Such as `redis://127.0.0.1:6379/0`, or `rediss://` for TLS; it may hold a user and a password.
+    pub url: Secret,
+    /// Password, when the URL has none.
     pub password: Option<Secret>,
+    /// Certificate of the authority to trust, PEM; those of the system without it.
+    pub root_certificate: Option<Vec<u8>>,
     /// Name of the cluster: all keys carry it.
     pub cluster: String,
+    /// Name of the node: its counters in the ODB carry it.
+    pub node: String,
     /// Node and incarnation: entries are claimed under this name.
     pub consumer: String,
     /// Bounds.
     pub limits: Limits,
 }
 
-/// The store over one Redis.
+/// The store over one Redis and the ODB.
 #[derive(Debug)]
 pub struct RedisStore {
     link: Arc<Link>,
+    outbox: Arc<Outbox>,
+    committing: Batcher<traffic::Item, ()>,
     publishing: Batcher<traffic::Item, ()>,
     settling: Batcher<traffic::Settlement, ()>,
     bell: Bell,
-    watch: Arc<care::Watch>,
 }
 
 impl RedisStore {
-    /// Connects, and refuses a server that does not answer.
+    /// Connects, and refuses a server that does not answer. The ODB must be migrated.
     ///
     /// # Errors
     /// `Unavailable` with the reason; `Refused` for a URL that is none.
-    pub async fn open(config: RedisConfig) -> Result<Self> {
-        let link = Arc::new(Link::open(config)?);
-        link.ping().await?;
+    pub async fn open(config: RedisConfig, odb: Odb) -> Result<Self> {
+        let link = Arc::new(Link::open(config).await?);
+        let outbox = Arc::new(Outbox::start(Arc::clone(&link), odb));
         let (publishing, settling) = (Arc::clone(&link), Arc::clone(&link));
-        let publish = move |items| traffic::publish(Arc::clone(&publishing), items);
-        let settle = move |ends| traffic::settle(Arc::clone(&settling), ends);
+        let (committing, ending) = (Arc::clone(&outbox), Arc::clone(&outbox));
+        let commit = move |items| Arc::clone(&committing).put(items);
+        let publish = move |items| traffic::publish_fast(Arc::clone(&publishing), items);
+        let settle = move |ends| traffic::settle(Arc::clone(&ending), Arc::clone(&settling), ends);
         Ok(Self {
+            committing: Batcher::start("bus-commit", commit),
             publishing: Batcher::start("bus-publish", publish),
             settling: Batcher::start("bus-settle", settle),
             bell: Bell::start(&link),
-            watch: Arc::default(),
+            outbox,
             link,
         })
     }
@@ -82,7 +95,10 @@ impl Store for RedisStore {
     }
 
     fn publish(&self, envelope: Envelope) -> BoxFuture<'static, Result<()>> {
-        let batch = self.publishing.clone();
+        let batch = match envelope.delivery {
+            Delivery::Durable => self.committing.clone(),
+            Delivery::Fast => self.publishing.clone(),
+        };
         Box::pin(async move { batch.submit(traffic::Item::new(envelope)?).await })
     }
 
@@ -104,11 +120,17 @@ impl Store for RedisStore {
     }
 
     fn reclaim(&self) -> BoxFuture<'static, Result<u32>> {
-        Box::pin(care::reclaim(Arc::clone(&self.link)))
+        Box::pin(care::reclaim(
+            Arc::clone(&self.link),
+            Arc::clone(&self.outbox),
+        ))
     }
 
     fn sweep(&self) -> BoxFuture<'static, Result<u32>> {
-        Box::pin(care::sweep(Arc::clone(&self.link)))
+        Box::pin(care::sweep(
+            Arc::clone(&self.link),
+            Arc::clone(&self.outbox),
+        ))
     }
 
     fn bell(&self) -> watch::Receiver<u64> {
@@ -116,20 +138,33 @@ impl Store for RedisStore {
     }
 
     fn status(&self, cid: Cid) -> BoxFuture<'static, Result<Option<InvocationStatus>>> {
-        Box::pin(read::status(Arc::clone(&self.link), cid))
+        let odb = self.outbox.odb().clone();
+        Box::pin(read::status(Arc::clone(&self.link), odb, cid))
     }
 
     fn ledger(&self) -> BoxFuture<'static, Result<Vec<LedgerRow>>> {
-        let (link, watch) = (Arc::clone(&self.link), Arc::clone(&self.watch));
-        Box::pin(async move {
-            let seen = read::ledger(link).await?;
-            watch.look(&seen, unix_ms());
-            Ok(seen.rows)
-        })
+        let (link, odb) = (Arc::clone(&self.link), self.outbox.odb().clone());
+        Box::pin(async move { read::ledger(&link, &odb).await })
     }
 
-    fn losses(&self) -> Vec<Loss> {
-        self.watch.losses()
+    fn losses(&self) -> BoxFuture<'static, Result<Vec<Loss>>> {
+        let odb = self.outbox.odb().clone();
+        Box::pin(async move { Ok(odb.lives().losses().await?) })
+    }
+
+    fn checkpoint(&self) -> BoxFuture<'static, Result<()>> {
+        let (link, odb) = (Arc::clone(&self.link), self.outbox.odb().clone());
+        Box::pin(async move { lives::checkpoint(&link, &odb).await })
+    }
+
+    fn relay(&self) -> BoxFuture<'static, Result<u32>> {
+        let outbox = Arc::clone(&self.outbox);
+        Box::pin(async move { outbox.relay().await })
+    }
+
+    fn flush(&self) -> BoxFuture<'static, ()> {
+        let outbox = Arc::clone(&self.outbox);
+        Box::pin(async move { outbox.flush().await })
     }
 
     fn dead_list(&self, filter: DeadFilter) -> BoxFuture<'static, Result<DeadPage>> {
@@ -137,19 +172,33 @@ impl Store for RedisStore {
     }
 
     fn dead_get(&self, cid: Cid) -> BoxFuture<'static, Result<DeadLetter>> {
-        Box::pin(letters::get(Arc::clone(&self.link), cid))
+        let link = Arc::clone(&self.link);
+        Box::pin(async move { letters::get(&link, cid).await })
     }
 
     fn dead_edit(&self, cid: Cid, payload: Bytes) -> BoxFuture<'static, Result<()>> {
-        Box::pin(letters::edit(Arc::clone(&self.link), cid, payload))
+        Box::pin(letters::edit(
+            Arc::clone(&self.link),
+            Arc::clone(&self.outbox),
+            cid,
+            payload,
+        ))
     }
 
     fn dead_replay(&self, cid: Cid) -> BoxFuture<'static, Result<()>> {
-        Box::pin(letters::replay(Arc::clone(&self.link), cid))
+        Box::pin(letters::replay(
+            Arc::clone(&self.link),
+            Arc::clone(&self.outbox),
+            cid,
+        ))
     }
 
     fn dead_discard(&self, cid: Cid) -> BoxFuture<'static, Result<()>> {
-        Box::pin(letters::discard(Arc::clone(&self.link), cid))
+        Box::pin(letters::discard(
+            Arc::clone(&self.link),
+            Arc::clone(&self.outbox),
+            cid,
+        ))
     }
 }
 

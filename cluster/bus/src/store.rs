@@ -139,8 +139,18 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// The ledger, by service and class, sorted; all of it from one moment.
     fn ledger(&self) -> BoxFuture<'static, Result<Vec<LedgerRow>>>;
 
-    /// Losses of the store since this node started, oldest first.
-    fn losses(&self) -> Vec<Loss>;
+    /// Losses of the store, oldest first.
+    fn losses(&self) -> BoxFuture<'static, Result<Vec<Loss>>>;
+
+    /// Writes the counters down where a loss of the store does not reach them.
+    fn checkpoint(&self) -> BoxFuture<'static, Result<()>>;
+
+    /// Puts right what differs between what is kept and what is on its way; answers how many. There is no bound on its
+    /// time.
+    fn relay(&self) -> BoxFuture<'static, Result<u32>>;
+
+    /// Waits for a while until what was answered is everywhere it belongs.
+    fn flush(&self) -> BoxFuture<'static, ()>;
 
     /// Dead letters, newest first.
     fn dead_list(&self, filter: DeadFilter) -> BoxFuture<'static, Result<DeadPage>>;

@@ -3,11 +3,13 @@
 //! The server is a real one from Debian's package `redis-server`. Without the package a test fails and says so; nothing
 //! is skipped.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use deadpool_redis::redis;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -22,11 +24,23 @@ const START: (u32, Duration) = (200, Duration::from_millis(50));
 /// What may go wrong with the fixture, in words for whoever runs the test.
 pub type Outcome<T> = Result<T, String>;
 
+/// Certificate and key of a server with TLS, PEM.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// Certificate.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct RedisServer {
     folder: TempDir,
     port: u16,
+    /// More words for its command line.
+    more: Vec<String>,
+    tls: Option<TlsFiles>,
     child: Option<Child>,
 }
 
@@ -36,6 +50,26 @@ impl RedisServer {
     /// # Errors
     /// What to install when the program is missing; else what the server said.
     pub async fn start() -> Outcome<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with more words on its command line, such as `--appendonly yes`; the last word on a setting counts.
+    ///
+    /// # Errors
+    /// As [`RedisServer::start`].
+    pub async fn start_with(more: &[&str]) -> Outcome<Self> {
+        Self::start_as(more, None).await
+    }
+
+    /// Starts one that speaks TLS and nothing else.
+    ///
+    /// # Errors
+    /// As [`RedisServer::start`].
+    pub async fn start_tls(more: &[&str], tls: TlsFiles) -> Outcome<Self> {
+        Self::start_as(more, Some(tls)).await
+    }
+
+    async fn start_as(more: &[&str], tls: Option<TlsFiles>) -> Outcome<Self> {
         if !Path::new(PROGRAM).is_file() {
             return Err("this test needs a real Redis: install Debian's package `redis-server` (apt-get install -y redis-server)".into());
         }
@@ -46,6 +80,8 @@ impl RedisServer {
         let mut server = Self {
             folder,
             port: 0,
+            more: more.iter().map(|&word| word.to_owned()).collect(),
+            tls,
             child: None,
         };
         let mut outcome = Err("no port was tried".to_owned());
@@ -62,7 +98,47 @@ impl RedisServer {
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        let scheme = self.tls.as_ref().map_or("redis", |_| "rediss");
+        format!("{scheme}://127.0.0.1:{}/0", self.port)
+    }
+
+    fn listen(&self) -> Vec<OsString> {
+        let port = self.port.to_string();
+        let Some(tls) = &self.tls else {
+            return vec!["--port".into(), port.into()];
+        };
+        let mut words: Vec<OsString> = ["--port", "0", "--tls-port", &port].map(Into::into).into();
+        words.extend(["--tls-auth-clients", "no"].map(OsString::from));
+        for (word, file) in [
+            ("--tls-cert-file", &tls.certificate),
+            ("--tls-key-file", &tls.key),
+            ("--tls-ca-cert-file", &tls.certificate),
+        ] {
+            words.extend([word.into(), file.into()]);
+        }
+        words
+    }
+
+    /// Its port.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs one command, such as `FLUSHALL`.
+    ///
+    /// # Errors
+    /// What the client or the server said.
+    pub async fn run_command(&self, command: &str) -> Outcome<()> {
+        let client = redis::Client::open(self.url()).map_err(|error| error.to_string())?;
+        let mut connection = client
+            .get_multiplexed_async_connection()
+            .await
+            .map_err(|error| error.to_string())?;
+        redis::cmd(command)
+            .exec_async(&mut connection)
+            .await
+            .map_err(|error| error.to_string())
     }
 
     /// Ends the server as a power cut would; what it held is gone.
@@ -78,7 +154,7 @@ impl RedisServer {
         child.wait().map(drop).map_err(|error| error.to_string())
     }
 
-    /// Starts the ended server again on its port, empty.
+    /// Starts the ended server again on its port, empty unless it was told to keep what it has.
     ///
     /// # Errors
     /// What the server said.
@@ -88,10 +164,10 @@ impl RedisServer {
         let mut command = Command::new(PROGRAM);
         command
             .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .arg("--port")
-            .arg(self.port.to_string())
+            .args(self.listen())
             .arg("--dir")
             .arg(self.folder.path())
+            .args(&self.more)
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(Stdio::null());

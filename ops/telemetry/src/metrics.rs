@@ -54,13 +54,21 @@ pub enum MetricName {
     ActorRestarts,
     /// Revision of the configuration this node runs.
     OdbRevision,
+    /// Asynchronous invocations of the cluster, by state.
+    BusInvocations,
+    /// Asynchronous invocations that wait or run, by service.
+    BusPending,
+    /// Rows of the ledger that do not balance.
+    BusDifferences,
+    /// Asynchronous invocations that were lost with Redis.
+    BusLost,
     /// 1, labelled with the version.
     BuildInfo,
 }
 
 impl MetricName {
     /// All of them, in the order they are rendered.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::BuildInfo,
         Self::HttpRequests,
         Self::HttpDuration,
@@ -71,6 +79,10 @@ impl MetricName {
         Self::Actors,
         Self::ActorRestarts,
         Self::OdbRevision,
+        Self::BusInvocations,
+        Self::BusPending,
+        Self::BusDifferences,
+        Self::BusLost,
     ];
 
     /// Name in the text format.
@@ -86,6 +98,10 @@ impl MetricName {
             Self::Actors => "busker_actors",
             Self::ActorRestarts => "busker_actor_restarts_total",
             Self::OdbRevision => "busker_odb_revision",
+            Self::BusInvocations => "busker_bus_invocations",
+            Self::BusPending => "busker_bus_pending",
+            Self::BusDifferences => "busker_bus_ledger_differences",
+            Self::BusLost => "busker_bus_lost",
             Self::BuildInfo => "busker_build_info",
         }
     }
@@ -103,6 +119,10 @@ impl MetricName {
             | Self::PythonWorkers
             | Self::Actors
             | Self::OdbRevision
+            | Self::BusInvocations
+            | Self::BusPending
+            | Self::BusDifferences
+            | Self::BusLost
             | Self::BuildInfo => MetricType::Gauge,
         }
     }
@@ -112,13 +132,18 @@ impl MetricName {
     pub const fn label(self) -> Option<&'static str> {
         match self {
             Self::HttpRequests => Some("class"),
-            Self::ServiceInvocations | Self::ServiceErrors | Self::ServiceInFlight => {
-                Some("service")
-            }
+            Self::ServiceInvocations
+            | Self::ServiceErrors
+            | Self::ServiceInFlight
+            | Self::BusPending => Some("service"),
             Self::PythonWorkers => Some("pool"),
-            Self::Actors => Some("state"),
+            Self::Actors | Self::BusInvocations => Some("state"),
             Self::BuildInfo => Some("version"),
-            Self::HttpDuration | Self::ActorRestarts | Self::OdbRevision => None,
+            Self::HttpDuration
+            | Self::ActorRestarts
+            | Self::OdbRevision
+            | Self::BusDifferences
+            | Self::BusLost => None,
         }
     }
 
@@ -135,6 +160,12 @@ impl MetricName {
             Self::Actors => "Actors of this node by state.",
             Self::ActorRestarts => "Restarts of actors since boot.",
             Self::OdbRevision => "Revision of the configuration this node runs.",
+            Self::BusInvocations => "Asynchronous invocations of the cluster by state.",
+            Self::BusPending => "Asynchronous invocations that wait or run.",
+            Self::BusDifferences => {
+                "Rows of the ledger that do not balance; anything but 0 is a fault."
+            }
+            Self::BusLost => "Asynchronous invocations lost with Redis in the last 90 days.",
             Self::BuildInfo => "Version of this node.",
         }
     }

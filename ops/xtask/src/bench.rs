@@ -8,6 +8,7 @@ mod isolation;
 mod link;
 mod peers;
 mod proc_tree;
+mod queue;
 mod report;
 mod steady;
 mod sync;
@@ -19,6 +20,7 @@ use crate::args::{Args, Misunderstood};
 
 const WHICH: &str = "which one?
   sync       a synchronous JSON call over HTTP, beside bare servers and Python hosts
+  async      an asynchronous invocation, beside a bare client of Redis Streams and Python task queues
   isolation  what the neighbours of a service that misbehaves feel
   workers    what a second HTTP worker and a second Python worker bring
   channels   100,000 channels: memory for each, time to start, first and last";
@@ -27,6 +29,7 @@ pub(crate) fn run(args: Args) -> Outcome {
     let (name, rest) = args.split_first();
     match name.as_deref() {
         Some("sync") => sync::run(rest),
+        Some("async") => queue::run(rest),
         Some("isolation") => isolation::run(rest),
         Some("workers") => workers::run(rest),
         Some("channels") => crowd::run(rest),

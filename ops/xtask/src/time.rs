@@ -31,6 +31,17 @@ pub(crate) fn unix_seconds() -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
+/// Seconds since 1970, with what a clock has of their parts.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no actors here, hence no clock port"
+)]
+pub(crate) fn unix_precisely() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
+
 /// Looks at `condition` until it holds or `limit` is over; says whether it held.
 pub(crate) fn wait_until(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let start = now();

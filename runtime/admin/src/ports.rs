@@ -204,7 +204,7 @@ pub trait JobControl: Send + Sync + fmt::Debug {
 pub struct Ledger {
     /// One row per service and class, sorted.
     pub rows: Vec<LedgerRow>,
-    /// Losses of the store since this node started.
+    /// Losses of the store.
     pub losses: Vec<Loss>,
     /// What keeps them: `sqlite` or `redis`.
     pub store: &'static str,

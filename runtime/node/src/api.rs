@@ -10,6 +10,7 @@ use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Path, Payload as Body};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use busker_bus::health::Health;
 use busker_kit::{Tree, clock};
 use busker_model::{
     ChannelKind, Cid, DataFormat, ErrorClass, Fault, Request, ServiceName, Transport,
@@ -48,6 +49,8 @@ pub(crate) struct Api {
     pub(crate) metrics: Metrics,
     pub(crate) board: Board,
     pub(crate) revision: watch::Receiver<i64>,
+    /// How asynchronous invocations are.
+    pub(crate) bus: Health,
     /// The OpenAPI document.
     pub(crate) openapi: Bytes,
     /// Longest time for a body.
@@ -65,7 +68,11 @@ pub(crate) async fn readyz(api: Data<Api>) -> HttpResponse {
     } else {
         HttpResponse::ServiceUnavailable()
     };
-    response.json(json!({ "state": readiness.as_str(), "revision": *api.revision.borrow() }))
+    response.json(json!({
+        "state": readiness.as_str(),
+        "revision": *api.revision.borrow(),
+        "health": { "bus": api.bus.get().as_str() },
+    }))
 }
 
 pub(crate) async fn openapi(request: HttpRequest, api: Data<Api>) -> HttpResponse {

@@ -8,13 +8,18 @@ use busker_bus::{
     limits::Limits,
 };
 use busker_model::{Fault, Secret};
+use busker_odb::Odb;
 
 use crate::config::{BUS_PASSWORD_VARIABLE, NodeConfig, variable};
 use crate::ground::{Ground, step};
 use crate::ports::BusWorker;
 
 /// Opens the store.
-pub(crate) async fn open(config: &NodeConfig, incarnation: &str) -> Result<MessageBus, Fault> {
+pub(crate) async fn open(
+    config: &NodeConfig,
+    incarnation: &str,
+    odb: &Odb,
+) -> Result<MessageBus, Fault> {
     let url = config.bus_url();
     let store: Arc<dyn Store> = match url.strip_prefix("sqlite:") {
         Some(path) => {
@@ -24,13 +29,19 @@ pub(crate) async fn open(config: &NodeConfig, incarnation: &str) -> Result<Messa
         }
         None => {
             let redis = RedisConfig {
-                url: url.to_owned(),
+                url: Secret::new(url),
+                root_certificate: root_certificate(config)?,
+                node: config.node.name.clone(),
                 password: password(config)?,
                 cluster: config.node.cluster.clone(),
                 consumer: format!("{}:{incarnation}", config.node.name),
                 limits: Limits::default(),
             };
-            Arc::new(RedisStore::open(redis).await.map_err(unavailable)?)
+            Arc::new(
+                RedisStore::open(redis, odb.clone())
+                    .await
+                    .map_err(unavailable)?,
+            )
         }
     };
     Ok(MessageBus::new(store))
@@ -43,6 +54,8 @@ pub(crate) async fn start(ground: &Ground) -> Result<(), Fault> {
     let keeper = keeper::Parts {
         store: Arc::clone(&store),
         events: ground.events.clone(),
+        metrics: ground.metrics.clone(),
+        health: ground.bus.health().clone(),
     };
     let intake = intake::Parts {
         store,
@@ -57,7 +70,22 @@ pub(crate) async fn start(ground: &Ground) -> Result<(), Fault> {
 
 fn unavailable(error: busker_bus::BusError) -> Fault {
     let fault = Fault::from(error);
-    step("bus")(format!("bus.url: {fault:?}"))
+    let detail = fault.detail.as_ref();
+    let detail = detail.and_then(|detail| detail.operator.as_deref());
+    let detail = detail.map(|detail| format!(" ({detail})"));
+    step("bus")(format!("{}{}", fault.message, detail.unwrap_or_default()))
+}
+
+fn root_certificate(config: &NodeConfig) -> Result<Option<Vec<u8>>, Fault> {
+    let Some(file) = &config.bus.root_certificate else {
+        return Ok(None);
+    };
+    let path = config.path(file);
+    let read = std::fs::read(&path).map_err(|error| {
+        let message = format!("bus.root_certificate: {}: {error}", path.display());
+        step("bus")(message)
+    })?;
+    Ok(Some(read))
 }
 
 fn password(config: &NodeConfig) -> Result<Option<Secret>, Fault> {
@@ -65,7 +93,9 @@ fn password(config: &NodeConfig) -> Result<Option<Secret>, Fault> {
         return cluster.redis_password(config).map_err(step("bus"));
     }
     let Some(file) = &config.bus.password_file else {
-        return Ok(variable(BUS_PASSWORD_VARIABLE).map(Secret::new));
+        let given = variable(BUS_PASSWORD_VARIABLE).map(Secret::new);
+        // Every node of a machine sees the variable; what its own file says goes first.
+        return Ok(given.filter(|_| !config.bus.holds_password()));
     };
     let path = config.path(file);
     let text = std::fs::read_to_string(&path).map_err(|error| {

@@ -89,7 +89,7 @@ impl Ground {
             node: config.node.name.as_str().into(),
         });
         directory.connect(Arc::clone(&ports));
-        let bus = bus::open(&config, &incarnation).await?;
+        let bus = bus::open(&config, &incarnation, &odb).await?;
         directory.connect_bus(Arc::new(bus.clone()));
         let supervisor = family(&root, "services").await?;
         Ok(Self {

@@ -62,6 +62,7 @@ fn api(node: &Node) -> Result<ChildSpec, Fault> {
         metrics: node.ground.metrics.clone(),
         board: node.ground.board.clone(),
         revision: node.revision.clone(),
+        bus: node.ground.bus.health().clone(),
         openapi: document.into(),
         body_time: Duration::from_millis(limits.body_timeout_ms),
     };

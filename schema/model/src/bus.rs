@@ -349,19 +349,34 @@ impl LedgerRow {
     }
 }
 
-/// An interval in which the bus lost what it had kept, such as a Redis that came back empty.
+/// An interval in which the bus lost what it had, such as a Redis that came back empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// Last moment at which all was there, Unix milliseconds.
     pub from_ms: i64,
     /// When it was noticed, Unix milliseconds.
     pub noticed_ms: i64,
-    /// Accepted before, in all.
-    pub accepted_before: u64,
-    /// Of those, what the bus knows of now.
-    pub accepted_after: u64,
-    /// Pending at the last look before; `None` when there was none.
-    pub pending_before: Option<u64>,
+    /// Whether nothing at all was left.
+    pub emptied: bool,
+    /// Invocations that are lost: all of them `fast`.
+    pub lost: u64,
+    /// The same by service.
+    pub services: Vec<LossRow>,
+}
+
+/// What a [`Loss`] meant to one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossRow {
+    /// Service.
+    pub service: ServiceName,
+    /// `fast` ones accepted until then.
+    pub accepted: u64,
+    /// Of those, pending then.
+    pub pending: u64,
+    /// Of those, still there afterwards.
+    pub kept: u64,
+    /// Of those, not there any more. One that ran and could not be settled any more is among them.
+    pub lost: u64,
 }
 
 /// An invocation that failed for good.

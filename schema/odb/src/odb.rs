@@ -11,8 +11,10 @@ use crate::cluster::Clusters;
 use crate::config::OdbConfig;
 use crate::error::{OdbError, Result};
 use crate::jobs::Jobs;
+use crate::lives::Lives;
 use crate::nodes::Nodes;
 use crate::objects::Objects;
+use crate::outbox::Outbox;
 use crate::packages::Packages;
 use crate::roles::Roles;
 use crate::store::{Store, Tx};
@@ -129,6 +131,18 @@ impl Odb {
     #[must_use]
     pub fn roles(&self) -> Roles<'_> {
         Roles::new(self)
+    }
+
+    /// Durable asynchronous invocations.
+    #[must_use]
+    pub fn outbox(&self) -> Outbox<'_> {
+        Outbox::new(self)
+    }
+
+    /// Data sets of Redis, and what was lost with them.
+    #[must_use]
+    pub fn lives(&self) -> Lives<'_> {
+        Lives::new(self)
     }
 
     /// Who asked for what.

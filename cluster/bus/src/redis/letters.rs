@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use busker_kit::clock::unix_ms;
-use busker_model::Cid;
 use busker_model::bus::{DeadLetter, DeadSummary, Envelope};
+use busker_model::{Cid, Delivery};
+use busker_odb::outbox::OutboxEnd;
 use bytes::Bytes;
 
 use super::link::Link;
+use super::lives::Moved;
+use super::outbox::Outbox;
 use super::traffic::{read_cid, read_name};
 use crate::error::{BusError, Result};
 use crate::limits::{DEAD_PAGE_MAX, millis};
@@ -50,7 +53,7 @@ fn summary(
     })
 }
 
-pub(super) async fn get(link: Arc<Link>, cid: Cid) -> Result<DeadLetter> {
+pub(super) async fn get(link: &Link, cid: Cid) -> Result<DeadLetter> {
     type Fields = (
         Option<Vec<u8>>,
         Option<i64>,
@@ -74,36 +77,65 @@ pub(super) async fn get(link: Arc<Link>, cid: Cid) -> Result<DeadLetter> {
     })
 }
 
-pub(super) async fn edit(link: Arc<Link>, cid: Cid, payload: Bytes) -> Result<()> {
-    let mut envelope = get(Arc::clone(&link), cid).await?.envelope;
+pub(super) async fn edit(
+    link: Arc<Link>,
+    outbox: Arc<Outbox>,
+    cid: Cid,
+    payload: Bytes,
+) -> Result<()> {
+    let mut envelope = get(&link, cid).await?.envelope;
     envelope.replace_payload(payload)?;
     let stored = envelope.encode()?;
+    if envelope.delivery == Delivery::Durable {
+        // So that it is a dead letter there, too.
+        outbox.flush().await;
+        outbox.odb().outbox().edit(cid, stored.clone()).await?;
+    }
     let found = link.run(&link.scripts.dead_edit, |script| {
         script.arg(cid.text().as_str()).arg(stored);
     });
     there(cid, found.await?)
 }
 
-pub(super) async fn replay(link: Arc<Link>, cid: Cid) -> Result<()> {
-    let envelope = revived(get(Arc::clone(&link), cid).await?.envelope);
+pub(super) async fn replay(link: Arc<Link>, outbox: Arc<Outbox>, cid: Cid) -> Result<()> {
+    let envelope = revived(get(&link, cid).await?.envelope);
     let stored = envelope.encode()?;
-    let found = link.run(&link.scripts.dead_replay, |script| {
-        script
-            .arg(cid.text().as_str())
-            .arg(envelope.head.key.as_deref().unwrap_or_default())
-            .arg(stored);
-    });
-    there(cid, found.await?)
+    if envelope.delivery == Delivery::Durable {
+        outbox.flush().await;
+        outbox.odb().outbox().revive(cid, stored.clone()).await?;
+    }
+    let (life, tick, name): (String, i64, String) = link
+        .run(&link.scripts.dead_replay, |script| {
+            script
+                .arg(cid.text().as_str())
+                .arg(envelope.head.key.as_deref().unwrap_or_default())
+                .arg(stored);
+        })
+        .await?;
+    let mut moved = Moved::new();
+    if envelope.delivery == Delivery::Fast && !name.is_empty() {
+        moved.insert(envelope.service, (1, 0));
+    }
+    link.memory.did(&life, tick, moved);
+    there(cid, u8::from(!name.is_empty()))
 }
 
-pub(super) async fn discard(link: Arc<Link>, cid: Cid) -> Result<()> {
-    let found = link.run(&link.scripts.dead_discard, |script| {
-        script
-            .arg(cid.text().as_str())
-            .arg(unix_ms())
-            .arg(millis(link.config.limits.result_retention));
-    });
-    there(cid, found.await?)
+pub(super) async fn discard(link: Arc<Link>, outbox: Arc<Outbox>, cid: Cid) -> Result<()> {
+    let name: String = link
+        .run(&link.scripts.dead_discard, |script| {
+            script
+                .arg(cid.text().as_str())
+                .arg(unix_ms())
+                .arg(millis(link.config.limits.result_retention));
+        })
+        .await?;
+    if name.is_empty() {
+        return Err(BusError::NotDead(cid));
+    }
+    if read_name(&name)?.1 == Delivery::Durable {
+        outbox.ended(cid, OutboxEnd::Discarded).await;
+    }
+    Ok(())
 }
 
 const fn there(cid: Cid, found: u8) -> Result<()> {

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_kit::Pump;
-use busker_model::Fault;
+use busker_model::{ErrorClass, Fault};
 use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Client, ConnectionInfo, FromRedisValue, IntoConnectionInfo, Script,
+    self, AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, FromRedisValue,
+    IntoConnectionInfo, Script, TlsCertificates,
 };
-use deadpool_redis::{Manager, Pool, Runtime, Timeouts};
+use deadpool_redis::{Hook, HookError, Manager, Pool, PoolError, Runtime, Timeouts};
 use futures::StreamExt;
 use tokio::sync::watch;
 
 use super::RedisConfig;
+use super::lives::Memory;
 use super::scripts::Scripts;
 use crate::error::{BusError, Result};
 
@@ -32,6 +34,8 @@ pub(super) struct Link {
     pool: Pool,
     client: Client,
     prefix: String,
+    /// What this node did in it.
+    pub(super) memory: Memory,
 }
 
 impl std::fmt::Debug for Link {
@@ -43,13 +47,15 @@ impl std::fmt::Debug for Link {
 }
 
 impl Link {
-    pub(super) fn open(config: RedisConfig) -> Result<Self> {
+    pub(super) async fn open(config: RedisConfig) -> Result<Self> {
         let info = connection_info(&config)?;
         let settings = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
         let manager =
             Manager::new_with_config(info.clone(), settings).map_err(|error| away(&error))?;
+        let prefix = format!("busker:{{{}}}:", config.cluster);
+        let scripts = Scripts::new();
         let pool = Pool::builder(manager)
             .max_size(POOL_SIZE)
             .runtime(Runtime::Tokio1)
@@ -58,24 +64,44 @@ impl Link {
                 create: Some(CONNECT_TIMEOUT),
                 recycle: Some(CONNECT_TIMEOUT),
             })
+            .post_create(greeting(&scripts.greet, &prefix))
             .build()
             .map_err(BusError::unavailable)?;
-        Ok(Self {
-            client: Client::open(info).map_err(|error| away(&error))?,
-            prefix: format!("busker:{{{}}}:", config.cluster),
-            scripts: Scripts::new(),
+        let client = Client::open(info).map_err(|error| away(&error))?;
+        let link = Self {
+            client,
+            prefix,
+            scripts,
             pool,
+            memory: Memory::default(),
             config,
-        })
+        };
+        link.first_words().await?;
+        Ok(link)
     }
 
-    /// Whether the server answers.
-    pub(super) async fn ping(&self) -> Result<()> {
-        let mut connection = self.pool.get().await.map_err(BusError::unavailable)?;
-        redis::cmd("PING")
-            .query_async(&mut *connection)
-            .await
-            .map_err(|error| away(&error))
+    /// Whether the server answers, and says yes to who we are.
+    async fn first_words(&self) -> Result<()> {
+        let refused = match self.pool.get().await {
+            Ok(_) => return Ok(()),
+            Err(refused) => refused,
+        };
+        let address = self.client.get_connection_info().addr();
+        let (field, remedy) = if is_about_us(&refused) {
+            (
+                "bus.password_file",
+                "give the password of this Redis, in the file, the URL or the variable",
+            )
+        } else {
+            (
+                "bus.url",
+                "see that it runs there, that this machine reaches it, and that redis:// or rediss:// is right",
+            )
+        };
+        let message = format!("{field}: Redis at {address} cannot be used ({refused}): {remedy}");
+        Err(Fault::new(ErrorClass::Unavailable, message)
+            .code("bus-unavailable")
+            .into())
     }
 
     /// Runs a script with what `fill` adds to its arguments.
@@ -111,23 +137,71 @@ impl Link {
     }
 }
 
+/// A new connection may be to another server: that one begins a data set of its own.
+fn greeting(greet: &Script, prefix: &str) -> Hook {
+    let (greet, prefix) = (greet.clone(), prefix.to_owned());
+    Hook::async_fn(move |connection, _| {
+        let (greet, prefix) = (greet.clone(), prefix.clone());
+        Box::pin(async move {
+            let greeted = greet.key(prefix).invoke_async::<i64>(connection).await;
+            greeted.map(drop).map_err(HookError::Backend)
+        })
+    })
+}
+
+/// Whether the server answers, and does not let us in.
+fn is_about_us(refused: &PoolError) -> bool {
+    match refused {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
+            error.kind() == ErrorKind::AuthenticationFailed
+                || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+        }
+        PoolError::PostCreateHook(HookError::Message(_))
+        | PoolError::Timeout(_)
+        | PoolError::Closed
+        | PoolError::NoRuntimeSpecified => false,
+    }
+}
+
 fn connection_info(config: &RedisConfig) -> Result<ConnectionInfo> {
     // The error of the parser may quote the URL, and so a password.
-    let wrong =
-        || Fault::invalid("bus.url: must be redis://host:port/database, without a password");
-    let info = config
-        .url
-        .as_str()
-        .into_connection_info()
-        .map_err(|_| wrong())?;
-    if info.redis_settings().password().is_some() {
-        return Err(wrong().into());
+    let wrong = |what: &str| {
+        Fault::invalid(format!(
+            "bus.url: {what}: use redis://host:port/database, or rediss:// for TLS"
+        ))
+    };
+    let url = config.url.expose();
+    if url.contains('#') {
+        return Err(wrong("certificates are always checked").into());
     }
-    let Some(password) = &config.password else {
+    let info = url
+        .into_connection_info()
+        .map_err(|_| wrong("is no URL of a Redis"))?;
+    let info = match &config.password {
+        None => info,
+        Some(_) if info.redis_settings().password().is_some() => {
+            let message =
+                "bus.url: has a password, and there is another one: leave one of them out";
+            return Err(Fault::invalid(message).into());
+        }
+        Some(password) => {
+            let settings = info.redis_settings().clone();
+            info.set_redis_settings(settings.set_password(password.expose()))
+        }
+    };
+    let Some(authority) = &config.root_certificate else {
         return Ok(info);
     };
-    let settings = info.redis_settings().clone();
-    Ok(info.set_redis_settings(settings.set_password(password.expose())))
+    let trusted = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authority.clone()),
+    };
+    let client = Client::build_with_tls(info, trusted).map_err(|error| {
+        Fault::invalid(format!(
+            "bus.root_certificate: {error}: name a PEM file with the certificate of the authority"
+        ))
+    })?;
+    Ok(client.get_connection_info().clone())
 }
 
 fn away(error: &redis::RedisError) -> BusError {

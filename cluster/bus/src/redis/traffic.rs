@@ -6,9 +6,13 @@ use busker_kit::clock::unix_ms;
 use busker_model::bus::{Envelope, Failure};
 use busker_model::invocation::ReplyBody;
 use busker_model::{Cid, Delivery, ServiceName};
+use busker_odb::outbox::{DeadNote, OutboxEnd};
 use bytes::Bytes;
+use deadpool_redis::redis;
 
 use super::link::Link;
+use super::lives::Moved;
+use super::outbox::Outbox;
 use super::strange;
 use crate::error::{BusError, Result};
 use crate::limits::{CLAIM_MAX, millis};
@@ -17,8 +21,8 @@ use crate::store::{Claimed, End, Lease, Want, kept};
 /// An invocation on its way in.
 #[derive(Debug)]
 pub(super) struct Item {
-    envelope: Envelope,
-    stored: Vec<u8>,
+    pub(super) envelope: Envelope,
+    pub(super) stored: Vec<u8>,
 }
 
 impl Item {
@@ -50,11 +54,40 @@ pub(super) fn read_name(name: &str) -> Result<(ServiceName, Delivery)> {
     ))
 }
 
-pub(super) async fn publish(link: Arc<Link>, items: Vec<Item>) -> Result<Vec<Result<()>>> {
-    let answers: Vec<u64> = link
+/// How many may be pending for one more to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// As many as the limits say.
+    Limited,
+    /// Any number: what is in the ODB was counted there.
+    Any,
+}
+
+/// What became of an invocation that was put into the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Published {
+    /// It is kept.
+    Kept,
+    /// It was there already.
+    Known,
+    /// It was there and has ended.
+    Ended,
+    /// So many are pending of its service, as many as may be.
+    Full(u64),
+}
+
+pub(super) async fn publish(link: &Link, items: &[Item], room: Room) -> Result<Vec<Published>> {
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let most = match room {
+        Room::Limited => link.config.limits.pending_max,
+        Room::Any => 0,
+    };
+    let (life, tick, answers): (String, i64, Vec<u64>) = link
         .run(&link.scripts.publish, |script| {
-            script.arg(unix_ms()).arg(link.config.limits.pending_max);
-            for Item { envelope, stored } in &items {
+            script.arg(unix_ms()).arg(most);
+            for Item { envelope, stored } in items {
                 script
                     .arg(envelope.cid.text().as_str())
                     .arg(name_of(&envelope.service, envelope.delivery))
@@ -68,14 +101,34 @@ pub(super) async fn publish(link: Arc<Link>, items: Vec<Item>) -> Result<Vec<Res
     if answers.len() != items.len() {
         return Err(strange("to fewer messages than were published"));
     }
-    let answered = |(item, answer): (Item, u64)| match answer {
-        0 | 1 => Ok(()),
-        more => Err(BusError::Busy {
+    let mut moved = Moved::new();
+    let mut published = Vec::with_capacity(items.len());
+    for (Item { envelope, .. }, answer) in items.iter().zip(answers) {
+        published.push(match answer {
+            0 => Published::Kept,
+            1 => Published::Known,
+            2 => Published::Ended,
+            more => Published::Full(more - 3),
+        });
+        if answer == 0 && envelope.delivery == Delivery::Fast {
+            moved.entry(envelope.service.clone()).or_default().0 += 1;
+        }
+    }
+    link.memory.did(&life, tick, moved);
+    Ok(published)
+}
+
+/// Keeps `fast` ones: in the stream alone.
+pub(super) async fn publish_fast(link: Arc<Link>, items: Vec<Item>) -> Result<Vec<Result<()>>> {
+    let published = publish(&link, &items, Room::Limited).await?;
+    let answered = |(item, published): (Item, Published)| match published {
+        Published::Kept | Published::Known | Published::Ended => Ok(()),
+        Published::Full(pending) => Err(BusError::Busy {
             service: item.envelope.service,
-            pending: more - 1,
+            pending,
         }),
     };
-    Ok(items.into_iter().zip(answers).map(answered).collect())
+    Ok(items.into_iter().zip(published).map(answered).collect())
 }
 
 pub(super) async fn claim(link: Arc<Link>, wants: Vec<Want>, most: u32) -> Result<Vec<Claimed>> {
@@ -161,6 +214,27 @@ impl Settlement {
     }
 }
 
+impl Settlement {
+    fn is_last(&self) -> bool {
+        matches!(self.what, "N" | "E" | "X")
+    }
+
+    /// How it leaves the ODB, if it does.
+    fn last(&self) -> Option<OutboxEnd> {
+        match self.what {
+            "N" => Some(OutboxEnd::Done),
+            "E" => Some(OutboxEnd::Expired),
+            "X" => Some(OutboxEnd::Dead(DeadNote {
+                died_ms: unix_ms(),
+                attempts: self.lease.attempt.into(),
+                failure: String::from_utf8_lossy(&self.rest).into_owned(),
+                version: self.version.clone(),
+            })),
+            _ => None,
+        }
+    }
+}
+
 pub(super) fn failure_bytes(failure: &Failure) -> Result<Vec<u8>> {
     serde_json::to_vec(failure).map_err(BusError::corrupt)
 }
@@ -191,35 +265,59 @@ pub(super) fn unpack(packed: &[u8]) -> Option<ReplyBody> {
     }
 }
 
-pub(super) async fn settle(link: Arc<Link>, ends: Vec<Settlement>) -> Result<Vec<Result<()>>> {
-    let lost: Vec<i64> = link
-        .run(&link.scripts.settle, |script| {
-            script
-                .arg(unix_ms())
-                .arg(millis(link.config.limits.result_retention));
-            for end in &ends {
-                script
-                    .arg(end.what)
-                    .arg(name_of(&end.lease.service, end.lease.delivery))
-                    .arg(&*end.lease.entry)
-                    .arg(end.lease.cid.text().as_str())
-                    .arg(end.lease.key.as_deref().unwrap_or_default())
-                    .arg(end.lease.accepted_ms)
-                    .arg(end.lease.attempt)
-                    .arg(end.at_ms)
-                    .arg(end.rest.as_slice())
-                    .arg(&end.version);
-            }
-        })
+/// Settles a batch. What ended for good leaves the ODB too.
+pub(super) async fn settle(
+    outbox: Arc<Outbox>,
+    link: Arc<Link>,
+    ends: Vec<Settlement>,
+) -> Result<Vec<Result<()>>> {
+    let (life, tick, lost): (String, i64, Vec<i64>) = link
+        .run(&link.scripts.settle, |script| fill(script, &link, &ends))
         .await?;
     if lost.len() != ends.len() {
         return Err(strange("to fewer starts than have ended"));
     }
-    let answered = |(end, lost): (Settlement, i64)| match lost {
-        0 => Ok(()),
-        _ => Err(BusError::NotHeld(end.lease.cid)),
-    };
-    Ok(ends.into_iter().zip(lost).map(answered).collect())
+    let mut moved = Moved::new();
+    let mut answers = Vec::with_capacity(ends.len());
+    for (end, lost) in ends.into_iter().zip(lost) {
+        if lost != 0 {
+            answers.push(Err(BusError::NotHeld(end.lease.cid)));
+            continue;
+        }
+        answers.push(Ok(()));
+        match end.lease.delivery {
+            Delivery::Fast if end.is_last() => {
+                moved.entry(end.lease.service.clone()).or_default().1 += 1;
+            }
+            Delivery::Durable => {
+                if let Some(last) = end.last() {
+                    outbox.ended(end.lease.cid, last).await;
+                }
+            }
+            Delivery::Fast => {}
+        }
+    }
+    link.memory.did(&life, tick, moved);
+    Ok(answers)
+}
+
+fn fill(script: &mut redis::ScriptInvocation<'_>, link: &Link, ends: &[Settlement]) {
+    script
+        .arg(unix_ms())
+        .arg(millis(link.config.limits.result_retention));
+    for end in ends {
+        script
+            .arg(end.what)
+            .arg(name_of(&end.lease.service, end.lease.delivery))
+            .arg(&*end.lease.entry)
+            .arg(end.lease.cid.text().as_str())
+            .arg(end.lease.key.as_deref().unwrap_or_default())
+            .arg(end.lease.accepted_ms)
+            .arg(end.lease.attempt)
+            .arg(end.at_ms)
+            .arg(end.rest.as_slice())
+            .arg(&end.version);
+    }
 }
 
 /// A cid of a reply.

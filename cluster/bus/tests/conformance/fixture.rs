@@ -8,9 +8,15 @@ use busker_bus::testing::RedisServer;
 use busker_bus::{Claimed, RedisConfig, RedisStore, SqliteConfig, SqliteStore, Store, Want};
 use busker_kit::clock::unix_ms;
 use busker_model::bus::{Envelope, Failure, Head, LedgerRow};
-use busker_model::{ChannelKind, Cid, DataFormat, Delivery, ErrorClass, Payload, ServiceName};
+use busker_model::{
+    ChannelKind, Cid, DataFormat, Delivery, ErrorClass, Payload, Secret, ServiceName,
+};
+use busker_odb::testing::PostgresServer;
+use busker_odb::{Odb, OdbConfig};
 use bytes::Bytes;
 use tempfile::TempDir;
+
+use crate::flushed::Flushed;
 
 /// Lease of the stores under test.
 pub(crate) const LEASE: Duration = Duration::from_millis(400);
@@ -45,9 +51,11 @@ pub(crate) async fn sqlite() -> Fixture {
 
 pub(crate) fn redis_config(server: &RedisServer) -> RedisConfig {
     RedisConfig {
-        url: server.url(),
+        url: Secret::new(server.url()),
         password: None,
+        root_certificate: None,
         cluster: "test".into(),
+        node: "node1".into(),
         consumer: "node1:0".into(),
         limits: limits(),
     }
@@ -55,12 +63,39 @@ pub(crate) fn redis_config(server: &RedisServer) -> RedisConfig {
 
 pub(crate) async fn redis() -> Fixture {
     let server = RedisServer::start().await.unwrap();
-    let store = RedisStore::open(redis_config(&server)).await.unwrap();
+    let (odb, folder) = odb().await;
     Fixture {
-        store: Arc::new(store),
+        store: Arc::new(open(redis_config(&server), &odb).await),
+        _folder: Some(folder),
+        _server: Some(server),
+    }
+}
+
+/// The same over a database of PostgreSQL.
+pub(crate) async fn redis_on_postgres(postgres: &PostgresServer) -> Fixture {
+    let server = RedisServer::start().await.unwrap();
+    let config = postgres.config(&postgres.new_database().unwrap(), "");
+    let odb = Odb::open(config).await.unwrap();
+    odb.migrate().await.unwrap();
+    Fixture {
+        store: Arc::new(open(redis_config(&server), &odb).await),
         _folder: None,
         _server: Some(server),
     }
+}
+
+/// An empty database in a file.
+pub(crate) async fn odb() -> (Odb, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let odb = Odb::open(OdbConfig::sqlite(folder.path().join("odb.db")));
+    let odb = odb.await.unwrap();
+    odb.migrate().await.unwrap();
+    (odb, folder)
+}
+
+/// A store that answers when the outbox and the stream agree.
+pub(crate) async fn open(config: RedisConfig, odb: &Odb) -> Flushed {
+    Flushed(RedisStore::open(config, odb.clone()).await.unwrap())
 }
 
 pub(crate) fn name(text: &str) -> ServiceName {

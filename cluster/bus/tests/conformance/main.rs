@@ -7,15 +7,21 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod access;
+mod durable;
 mod fixture;
+mod flushed;
 mod ledger;
 mod letters;
 mod lives;
+mod losses;
 mod order;
 mod redis_only;
 mod speed;
 mod sqlite_only;
 mod traffic;
+mod under_load;
+mod world;
 
 /// Each case once per backend.
 macro_rules! conformance {
@@ -31,6 +37,13 @@ macro_rules! conformance {
             async fn $case() {
                 crate::$module::$case(&crate::fixture::redis().await).await;
             })*
+        }
+        /// One server of PostgreSQL for all of them: to start one takes seconds.
+        #[tokio::test]
+        async fn redis_and_postgresql_as_redis_and_sqlite() {
+            let postgres = busker_odb::testing::PostgresServer::start().await.unwrap();
+            $(println!(stringify!($case));
+            crate::$module::$case(&crate::fixture::redis_on_postgres(&postgres).await).await;)*
         }
     };
 }

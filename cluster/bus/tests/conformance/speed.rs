@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::Instant;
 
-use crate::fixture::{envelope, name, redis_config};
+use crate::fixture::{envelope, name, odb, redis_config};
 
 /// Invocations of one run; each has a payload of 1 KiB.
 const COUNT: usize = 20_000;
@@ -28,7 +28,8 @@ async fn sqlite_and_redis() {
     let server = RedisServer::start().await.unwrap();
     let mut config = redis_config(&server);
     config.limits = Limits::default();
-    let redis: Arc<dyn Store> = Arc::new(RedisStore::open(config).await.unwrap());
+    let (odb, _kept) = odb().await;
+    let redis: Arc<dyn Store> = Arc::new(RedisStore::open(config, odb).await.unwrap());
     for store in [sqlite, redis] {
         for delivery in [Delivery::Durable, Delivery::Fast] {
             run(&store, delivery).await;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use busker_bus::health::{BusHealth, Health};
 use busker_bus::intake::Room;
 use busker_bus::limits::Limits;
 use busker_bus::{SqliteConfig, SqliteStore, Store, Worker, intake, keeper};
@@ -14,7 +15,7 @@ use busker_model::bus::{Envelope, Head, InvocationState, InvocationStatus};
 use busker_model::invocation::ReplyBody;
 use busker_model::{ChannelKind, Cid, DataFormat, Delivery, Fault, Payload, Reply, ServiceName};
 use busker_service::BoxFuture;
-use busker_telemetry::Events;
+use busker_telemetry::{Events, Metrics};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -99,7 +100,10 @@ pub(crate) struct Bench {
     pub(crate) store: Arc<dyn Store>,
     root: Supervisor,
     worker: OneNode,
-    _folder: TempDir,
+    pub(crate) events: Events,
+    pub(crate) metrics: Metrics,
+    pub(crate) health: Health,
+    folder: TempDir,
 }
 
 impl Bench {
@@ -129,6 +133,8 @@ impl Bench {
         let keeping = keeper::Parts {
             store: Arc::clone(&store),
             events: Events::new(&node),
+            metrics: Metrics::new(),
+            health: Health::default(),
         };
         let taking = intake::Parts {
             store: Arc::clone(&store),
@@ -141,7 +147,10 @@ impl Bench {
             store,
             root,
             worker,
-            _folder: folder,
+            events: keeping.events,
+            metrics: keeping.metrics,
+            health: keeping.health,
+            folder,
         }
     }
 
@@ -149,6 +158,23 @@ impl Bench {
     pub(crate) fn deploy(&self, name: &str) {
         self.worker.0.names.lock().insert(name.to_owned());
         self.worker.0.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Runs SQL on the file of the store, as nobody should.
+    pub(crate) fn tamper(&self, sql: &str) {
+        let file = self.folder.path().join("bus.db");
+        let connection = rusqlite::Connection::open(file).unwrap();
+        connection.busy_timeout(SOON).unwrap();
+        assert_eq!(connection.execute(sql, []).unwrap(), 1, "{sql}");
+    }
+
+    /// Waits until the bus says that it is so.
+    pub(crate) async fn until_it_is(&self, health: BusHealth) {
+        let end = tokio::time::Instant::now() + SOON;
+        while self.health.get() != health {
+            assert!(tokio::time::Instant::now() < end, "{:?}", self.health.get());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub(crate) fn most_at_once(&self) -> u32 {

@@ -6,6 +6,7 @@ mod bench;
 
 use std::time::Duration;
 
+use busker_bus::health::BusHealth;
 use busker_kit::clock::unix_ms;
 use busker_model::bus::InvocationState as State;
 use busker_model::invocation::ReplyBody;
@@ -182,4 +183,35 @@ async fn a_stop_lets_what_runs_finish_and_claims_no_more() {
         let state = store.status(cid).await.unwrap().unwrap().state;
         assert!(matches!(state, State::Done | State::Waiting), "{state:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_does_not_balance_is_an_event_a_metric_and_bad_health() {
+    let bench = Bench::start(|_| Box::pin(async { Ok(ReplyBody::Empty) })).await;
+    let cid = bench.publish(envelope("a")).await;
+    bench.until(cid, State::Done).await;
+    bench.until_it_is(BusHealth::Good).await;
+    bench.tamper("UPDATE ledger SET accepted = accepted + 1");
+    bench.until_it_is(BusHealth::LedgerDiffers).await;
+    let told = |name: &str| {
+        let recent = bench.events.recent(10);
+        recent.iter().filter(|event| event.name == name).count()
+    };
+    assert_eq!((told("ledger-difference"), told("ledger-balances")), (1, 0));
+    let text = bench.metrics.render();
+    assert!(text.contains("busker_bus_ledger_differences 1"), "{text}");
+    bench.tamper("UPDATE ledger SET accepted = accepted - 1");
+    bench.until_it_is(BusHealth::Good).await;
+    assert_eq!((told("ledger-difference"), told("ledger-balances")), (1, 1));
+    let text = bench.metrics.render();
+    for line in [
+        "busker_bus_ledger_differences 0",
+        "busker_bus_invocations{state=\"accepted\"} 1",
+        "busker_bus_invocations{state=\"done\"} 1",
+        "busker_bus_pending{service=\"a\"} 0",
+        "busker_bus_lost 0",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    bench.stop().await;
 }

@@ -1,6 +1,6 @@
 //! A Busker of its own for a benchmark: the release binary, moved ports, echoes deployed behind channels.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::contender::Contender;
 use super::link::Link;
-use crate::process::Step;
+use crate::process::{Running, Step};
 use crate::time;
 
 /// Moves every port away from an environment that a person may have running.
@@ -65,12 +65,35 @@ const ECHOES: &[Echo] = &[
 pub(super) struct Environment {
     busker: PathBuf,
     dir: PathBuf,
+    /// A node that is another program than `busker`.
+    program: Option<Running>,
 }
 
 impl Environment {
     /// A fresh one: what an earlier run left is stopped and removed. `sections` take the place of those of the same
     /// name in `busker.toml`.
     pub(super) fn start(sections: &str) -> Result<Self> {
+        let environment = Self::made()?;
+        environment.configure(sections)?;
+        environment.command(&["start"], &[]).must()?;
+        Ok(environment)
+    }
+
+    /// The same with a node of another program, and with sections that `busker.toml` does not have.
+    pub(super) fn start_as(program: &Path, sections: &str) -> Result<Self> {
+        let mut environment = Self::made()?;
+        let node = environment.dir.join("node1");
+        let file = node.join("busker.toml");
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(&file, format!("{text}\n{sections}"))?;
+        let log = environment.dir.join("program.log");
+        environment.program = Some(Step::new(program).args([&node]).spawn(&log)?);
+        let up = time::wait_until(DEPLOY_LIMIT, || environment.services().is_ok());
+        ensure!(up, "the node does not answer; see {}", log.display());
+        Ok(environment)
+    }
+
+    fn made() -> Result<Self> {
         Step::cargo()
             .args(["build", "--quiet", "--release", "-p", "busker-cli"])
             .must()?;
@@ -78,6 +101,7 @@ impl Environment {
         let environment = Self {
             busker: crate::root::busker(true),
             dir,
+            program: None,
         };
         if environment.dir.exists() {
             environment.command(&["stop"], &[]).capture()?;
@@ -93,8 +117,6 @@ impl Environment {
             created.stdout,
             created.stderr
         );
-        environment.configure(sections)?;
-        environment.command(&["start"], &[]).must()?;
         Ok(environment)
     }
 
@@ -247,6 +269,8 @@ impl Environment {
 
 impl Drop for Environment {
     fn drop(&mut self) {
-        drop(self.command(&["stop"], &[]).capture());
+        if self.program.take().is_none() {
+            drop(self.command(&["stop"], &[]).capture());
+        }
     }
 }

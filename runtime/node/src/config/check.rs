@@ -46,6 +46,15 @@ impl NodeConfig {
         if let Some(message) = self.bus.url.as_deref().and_then(bus_url) {
             fault("bus.url", message.to_owned());
         }
+        if self.bus.holds_password() && self.bus.password_file.is_some() {
+            let message = "bus.url holds a password too: leave one of them out";
+            fault("bus.password_file", message.to_owned());
+        }
+        if self.bus.root_certificate.is_some() && !self.bus_url().starts_with("rediss://") {
+            let message =
+                "means nothing without TLS: make bus.url a rediss:// one, or leave this out";
+            fault("bus.root_certificate", message.to_owned());
+        }
         if self.odb.pool_size == 0 {
             fault("odb.pool_size", at_least_one());
         }
@@ -100,6 +109,7 @@ impl NodeConfig {
         let named = [
             ("odb.password_file", self.odb.password_file.as_ref()),
             ("bus.password_file", self.bus.password_file.as_ref()),
+            ("bus.root_certificate", self.bus.root_certificate.as_ref()),
             ("odb.root_certificate", self.odb.root_certificate.as_ref()),
             ("python.interpreter", self.python.interpreter.as_ref()),
             (
@@ -133,6 +143,9 @@ impl NodeConfig {
             Some(self.key_path()),
             self.odb.password_file.as_ref().map(|file| self.path(file)),
             self.bus.password_file.as_ref().map(|file| self.path(file)),
+            self.bus
+                .holds_password()
+                .then(|| self.dir.join(super::CONFIG_FILE)),
         ];
         for path in own.into_iter().flatten().chain(private) {
             let mode = std::fs::metadata(&path).map(|meta| meta.permissions().mode());
@@ -156,12 +169,18 @@ fn bus_url(url: &str) -> Option<&'static str> {
             .is_empty()
             .then_some("names no file: use one such as sqlite:data/bus.db");
     }
-    let Some(rest) = url.strip_prefix("redis://") else {
-        return Some("use sqlite:FILE or redis://host:port/database");
+    let rest = url
+        .strip_prefix("redis://")
+        .or_else(|| url.strip_prefix("rediss://"));
+    let Some(rest) = rest else {
+        return Some("use sqlite:FILE, redis://host:port/database or rediss://host:port/database");
     };
-    rest.contains('@').then_some(
-        "holds a user or a password: put the password in a file of mode 0600 and name it as password_file",
-    )
+    if rest.contains('#') {
+        return Some("has a '#': certificates are always checked, and a '#' in a password is %23");
+    }
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    (host.is_empty() || host.starts_with([':', '/']))
+        .then_some("names no host: use one such as redis://127.0.0.1:6379/0")
 }
 
 /// What is wrong with the URL of an ODB.

@@ -1,8 +1,10 @@
 //! The sections of `busker.toml`, with their defaults.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use busker_model::secret::REDACTED;
 use serde::{Deserialize, Serialize};
 
 /// Who the node is.
@@ -49,16 +51,42 @@ impl OdbSection {
 }
 
 /// Where asynchronous invocations are kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BusSection {
-    /// `sqlite:data/bus.db` for a single node, or `redis://host:port/database`, without a password. Unless it is given, a
-    /// node of a cluster keeps its bus in the Redis of the cluster, and any other in that file.
+    /// `sqlite:data/bus.db` for a single node, or `redis://host:port/database`, `rediss://` for TLS. It may hold a user
+    /// and a password, and is not printed. Unless it is given, a node of a cluster keeps its bus in the Redis of the
+    /// cluster, and any other in that file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// File with the password, in place of the variable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
+    /// PEM file of the authority behind the certificate of a Redis with TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_certificate: Option<PathBuf>,
+}
+
+impl fmt::Debug for BusSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.as_deref().and_then(|url| url.split(':').next());
+        f.debug_struct("BusSection")
+            .field("url", &scheme.map(|scheme| format!("{scheme}:{REDACTED}")))
+            .field("password_file", &self.password_file)
+            .field("root_certificate", &self.root_certificate)
+            .finish()
+    }
+}
+
+impl BusSection {
+    /// Whether the URL itself holds a password.
+    #[must_use]
+    pub fn holds_password(&self) -> bool {
+        let url = self.url.as_deref().unwrap_or_default();
+        let login = url.split_once("://").map_or("", |(_, rest)| rest);
+        let login = login.rsplit_once('@').map_or("", |(login, _)| login);
+        login.contains(':')
+    }
 }
 
 /// One HTTP listener.

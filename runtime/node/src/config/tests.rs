@@ -100,6 +100,63 @@ fn a_password_in_the_url_is_refused_and_not_repeated() {
     }
 }
 
+fn with_bus(lines: &str) -> Result<NodeConfig, ConfigError> {
+    parse(&format!("{WHOLE}\n[bus]\n{lines}\n"))
+}
+
+#[test]
+fn the_password_of_a_redis_may_stand_in_its_url_and_is_never_shown() {
+    let config = with_bus(r#"url = "rediss://busker:hunter2@redis:6380/1""#).unwrap();
+    assert!(config.bus.holds_password());
+    let shown = format!("{config:?}");
+    assert!(
+        shown.contains("rediss:***") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    assert!(
+        !with_bus(r#"url = "redis://busker@redis/1""#)
+            .unwrap()
+            .bus
+            .holds_password()
+    );
+    let mut config = config;
+    let dir = tempfile::tempdir().unwrap();
+    config.dir = dir.path().to_owned();
+    let file = dir.path().join(CONFIG_FILE);
+    std::fs::write(&file, "").unwrap();
+    for (mode, refused) in [(0o600, false), (0o640, true)] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&file, mode).unwrap();
+        let faults = config.check_files();
+        let found = faults
+            .iter()
+            .any(|fault| fault.message.contains("busker.toml"));
+        assert_eq!(found, refused, "{faults:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_bus_names_its_field() {
+    for (lines, field) in [
+        (r#"url = "amqp://redis/1""#, "bus.url"),
+        (r#"url = "redis://""#, "bus.url"),
+        (r#"url = "redis://:hunter2@:6379/0""#, "bus.url"),
+        (r#"url = "rediss://:hunter2@redis/0#insecure""#, "bus.url"),
+        (
+            "url = \"redis://:hunter2@redis/0\"\npassword_file = \"p\"",
+            "bus.password_file",
+        ),
+        (
+            "url = \"redis://redis/0\"\nroot_certificate = \"ca.pem\"",
+            "bus.root_certificate",
+        ),
+    ] {
+        let error = with_bus(lines).unwrap_err();
+        assert_eq!(error.faults[0].field, field, "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}
+
 #[test]
 fn files_start_at_the_folder_of_the_node() {
     let mut config = parse(WHOLE).unwrap();

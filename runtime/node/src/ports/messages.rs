@@ -24,7 +24,7 @@ impl Messages for BusMessages {
         Box::pin(async move {
             Ok(Ledger {
                 rows: store.ledger().await?,
-                losses: store.losses(),
+                losses: store.losses().await?,
                 store: store.name(),
             })
         })

@@ -43,6 +43,7 @@ impl NodeView for View {
             "admin_address": node.ground.config.admin.listen.to_string(),
             "odb": if node.ground.config.odb.sqlite_path().is_some() { "sqlite" } else { "postgresql" },
             "bus": node.ground.bus.store().name(),
+            "health": { "bus": node.ground.bus.health().get().as_str() },
             "python": python["host"],
             "python_pool_size": node.ground.config.python_workers(),
             "python_workers": python["workers"],

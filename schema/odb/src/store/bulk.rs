@@ -29,6 +29,27 @@ pub(crate) async fn insert<const WIDTH: usize>(
     Ok(answers)
 }
 
+/// `<head> ($1, …, $32) <tail>` for all values, so many at a time. A shorter rest is filled up with its last value, which
+/// a set does not mind, so that there is one text to prepare.
+pub(crate) async fn of(
+    tx: &mut dyn Tx,
+    head: &str,
+    tail: &str,
+    values: Vec<SqlValue>,
+) -> Result<Vec<Row>> {
+    let list: Vec<String> = (1..=ROWS).map(|number| format!("${number}")).collect();
+    let sql = format!("{head} ({}) {tail}", list.join(", "));
+    let mut answers = Vec::new();
+    for part in values.chunks(ROWS) {
+        let mut part = part.to_vec();
+        if let Some(last) = part.last().cloned() {
+            part.resize(ROWS, last);
+        }
+        answers.extend(tx.query(&sql, part).await?);
+    }
+    Ok(answers)
+}
+
 fn text<const WIDTH: usize>(head: &str, tail: &str, rows: usize) -> String {
     let mut sql = format!("INSERT INTO {head} VALUES ");
     for row in 0..rows {

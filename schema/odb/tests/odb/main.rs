@@ -12,6 +12,7 @@ mod fixture;
 mod jobs;
 mod migrations;
 mod objects;
+mod outbox;
 mod packages;
 mod people;
 mod references;

@@ -3,7 +3,9 @@
 --   z:<name>        sorted set of what starts later; due: when the first of each name does
 --   l:<name>:<key>  list of cids in the line of a key, first the one that may run; h:<name>: envelopes of the others
 --   s:<cid>         state, name, accepted, at, attempts, stream id, rest (failure or result), on lines
---   d:<cid>, dead   dead letters; ledger: counters; names; life: id of this data set; total: accepted in all
+--   d:<cid>, dead   dead letters; ledger: counters; names
+--   life, run       id of this data set and of the server that began it; tick: number of the last change of counters
+--   kept, emptied   what was pending of each fast name when it began; whether there was nothing
 local P = KEYS[1]
 
 local function split(status)
@@ -29,6 +31,43 @@ end
 
 local function count(name, field, by)
   redis.call('HINCRBY', P .. 'ledger', name .. '|' .. field, by)
+end
+
+local function pending(name)
+  return redis.call('XLEN', P .. 'q:' .. name) + redis.call('ZCARD', P .. 'z:' .. name)
+    + redis.call('HLEN', P .. 'h:' .. name)
+end
+
+local function server()
+  return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+end
+
+-- Another server, or one that was emptied, is another data set: it says what it took over.
+local function begin(run)
+  local now = redis.call('TIME')
+  local life = run .. '.' .. now[1] .. string.format('%06d', now[2])
+  local names = redis.call('SMEMBERS', P .. 'names')
+  redis.call('DEL', P .. 'kept')
+  for _, name in ipairs(names) do
+    if string.sub(name, 1, 2) == 'f:' then redis.call('HSET', P .. 'kept', string.sub(name, 3), pending(name)) end
+  end
+  redis.call('MSET', P .. 'life', life, P .. 'run', run, P .. 'emptied', #names == 0 and 1 or 0)
+  return life
+end
+
+local function life()
+  return redis.call('GET', P .. 'life') or begin(server())
+end
+
+local function tick()
+  return redis.call('INCR', P .. 'tick')
+end
+
+-- A name that is met for the first time gets its stream.
+local function know(name)
+  if redis.call('SADD', P .. 'names', name) == 1 then
+    redis.call('XGROUP', 'CREATE', P .. 'q:' .. name, 'nodes', '0', 'MKSTREAM')
+  end
 end
 
 local function ring()
@@ -79,12 +118,12 @@ end
 
 local function discard(cid, now, keep)
   local name = redis.call('HGET', P .. 'd:' .. cid, 'n')
-  if not name then return 0 end
+  if not name then return '' end
   redis.call('DEL', P .. 'd:' .. cid)
   redis.call('ZREM', P .. 'dead', cid)
   count(name, 'dead', -1)
   count(name, 'discarded', 1)
   local _, _, _, _, attempts = split(redis.call('GET', P .. 's:' .. cid) or 'X\n\n0\n0\n0\n\n')
   restate(cid, 'C', now, attempts, '', keep)
-  return 1
+  return name
 end

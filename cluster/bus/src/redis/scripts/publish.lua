@@ -1,26 +1,27 @@
--- ARGV: now, most pending, then per message cid, name, due (0: at once), key, accepted, envelope.
--- Answers per message 0 kept, 1 known already, or 1 + the number pending when that is too many.
+-- ARGV: now, most pending (0: any number), then per message cid, name, due (0: at once), key, accepted, envelope.
+-- Answers life, tick and per message 0 kept, 1 known already, 2 ended already, or 3 + the number pending when that is too
+-- many.
 local now, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+local this = life()
 local out, accepted_of, total = {}, {}, 0
 for i = 3, #ARGV, 6 do
   local cid, name, due, key, accepted, m = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], ARGV[i + 4], ARGV[i + 5]
-  if redis.call('EXISTS', P .. 's:' .. cid) == 1 then
+  local known = redis.call('GETRANGE', P .. 's:' .. cid, 0, 0)
+  if known == 'N' or known == 'E' or known == 'C' then
+    out[#out + 1] = 2
+  elseif known ~= '' then
     out[#out + 1] = 1
   else
     if not accepted_of[name] then
       accepted_of[name] = 0
-      if redis.call('SADD', P .. 'names', name) == 1 then
-        redis.call('XGROUP', 'CREATE', P .. 'q:' .. name, 'nodes', '0', 'MKSTREAM')
-      end
+      know(name)
     end
-    local pending = 0
-    for _, class in ipairs({'d:', 'f:'}) do
-      local both = class .. string.sub(name, 3)
-      pending = pending + redis.call('XLEN', P .. 'q:' .. both) + redis.call('ZCARD', P .. 'z:' .. both)
-        + redis.call('HLEN', P .. 'h:' .. both)
+    local there = 0
+    if most > 0 then
+      for _, class in ipairs({'d:', 'f:'}) do there = there + pending(class .. string.sub(name, 3)) end
     end
-    if pending >= most then
-      out[#out + 1] = 1 + pending
+    if most > 0 and there >= most then
+      out[#out + 1] = 3 + there
     else
       if due > now then
         later(name, 'n', due, 0, cid, key, m)
@@ -37,8 +38,6 @@ end
 for name, by in pairs(accepted_of) do
   if by > 0 then count(name, 'accepted', by) end
 end
-if total > 0 then
-  redis.call('INCRBY', P .. 'total', total)
-  ring()
-end
-return out
+if total == 0 then return {this, 0, out} end
+ring()
+return {this, tick(), out}

@@ -1,6 +1,7 @@
--- ARGV: now, lease, most leases lost, failure of one that lost that many, most. Answers how many were taken back.
+-- ARGV: now, lease, most leases lost, failure of one that lost that many, most. Answers life, tick, how many
+-- were taken back, and name and cid of each that was given up.
 local now, lease, lost, failure, most = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
-local moved = 0
+local this, moved, buried = life(), 0, {}
 for _, name in ipairs(redis.call('SMEMBERS', P .. 'names')) do
   local stream = P .. 'q:' .. name
   local cursor = redis.call('XLEN', stream) > 0 and '-' or '0-0'
@@ -14,6 +15,8 @@ for _, name in ipairs(redis.call('SMEMBERS', P .. 'names')) do
       redis.call('XDEL', stream, entry[1])
       if attempts >= lost then
         local _, _, accepted = split(redis.call('GET', P .. 's:' .. cid) or 'W\n\n0\n0\n0\n\n')
+        buried[#buried + 1] = name
+        buried[#buried + 1] = cid
         bury(name, cid, attempts, accepted, now, failure, '', key, m)
       else
         restate(cid, 'W', 0, attempts, add(name, cid, attempts, key, m))
@@ -23,4 +26,4 @@ for _, name in ipairs(redis.call('SMEMBERS', P .. 'names')) do
   end
 end
 if moved > 0 then ring() end
-return moved
+return {this, #buried > 0 and tick() or 0, moved, buried}

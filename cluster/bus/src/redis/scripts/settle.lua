@@ -1,8 +1,8 @@
 -- ARGV: now, time to keep, then per start what (N done, E expired, R retry, G give back, X dead), name, stream id, cid,
 -- key, accepted, number of the start, at, rest (result or failure), version.
--- Answers per start 0, or 1 when the lease is lost.
+-- Answers life, tick and per start 0, or 1 when the lease is lost.
 local now, keep = ARGV[1], ARGV[2]
-local out, done_of = {}, {}
+local this, out, done_of = life(), {}, {}
 for i = 3, #ARGV, 10 do
   local what, name, id, cid, key = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
   local accepted, attempt, at, rest, version = ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8], ARGV[i + 9]
@@ -36,4 +36,4 @@ for i = 3, #ARGV, 10 do
   end
 end
 for name, by in pairs(done_of) do count(name, 'done', by) end
-return out
+return {this, tick(), out}
