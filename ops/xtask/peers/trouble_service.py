@@ -9,7 +9,9 @@ from zato.server.service import Service
 
 class Run(Service):
     name = "trouble.run"
-    pool = "trouble"
+
+    class Busker:
+        pool = "trouble"
 
     def handle(self):
         what = self.request.payload.what

@@ -149,7 +149,7 @@ fn listed(node: NodeRecord, is_holder: bool, live: Option<&[LiveNode]>) -> Value
         "state": state,
         "alive": live.is_none() || found.is_some(),
         "suspected": found.is_some_and(|found| found.suspected),
-        "connected": found.map_or(live.is_none(), |found| found.connected),
+        "connected": found.map_or_else(|| live.is_none(), |found| found.connected),
         "clock_ahead_ms": found.map_or(0, |found| found.clock_ahead_ms),
         "in_flight": found.map_or(0, |found| found.in_flight),
         "revision": found.map_or(node.revision, |found| found.revision),

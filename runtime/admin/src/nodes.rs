@@ -8,6 +8,10 @@ use crate::input::Type;
 use crate::operation::{AdminService, Call};
 
 pub(crate) fn operations() -> Vec<AdminService> {
+    traffic().into_iter().chain(others_and_counters()).collect()
+}
+
+fn traffic() -> Vec<AdminService> {
     vec![
         AdminService::new(
             "busker.node.get-info",
@@ -43,6 +47,11 @@ pub(crate) fn operations() -> Vec<AdminService> {
         .example(json!({"node": "node1"}))
         .answers(&[("node", "string"), ("draining", "boolean")])
         .writing(),
+    ]
+}
+
+fn others_and_counters() -> Vec<AdminService> {
+    vec![
         AdminService::new(
             "busker.node.ping",
             Role::Viewer,

@@ -155,7 +155,7 @@ async fn a_file_that_is_missing_or_wrong_is_named_with_its_field() {
             "cluster.authority",
             TlsPaths {
                 authority: good.key.clone(),
-                ..good.clone()
+                ..good
             },
         ),
     ];
