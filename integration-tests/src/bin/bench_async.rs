@@ -149,8 +149,8 @@ impl Service for Loads {
         Ok(answer)
     }
 
-    fn options() -> busker_service::Options {
-        let mut options = busker_service::Options::default();
+    fn options() -> Options {
+        let mut options = Options::default();
         options.limits.timeout_ms = Some(120_000);
         options
     }

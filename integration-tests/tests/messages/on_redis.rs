@@ -69,17 +69,9 @@ async fn without_redis_fast_ones_are_refused_and_durable_ones_wait() {
     bus.until(&cid, "done").await;
     assert_eq!(bus.effects().get(&cid), Some(&1));
     until("the health says so", SOON, || async {
-        let ready = bus.environment.api("/readyz");
-        let ready: Value = bus
-            .environment
-            .http
-            .get(ready)
-            .send()
-            .await
-            .ok()?
-            .json()
-            .await
-            .ok()?;
+        let environment = &bus.environment;
+        let asked = environment.http.get(environment.api("/readyz"));
+        let ready = environment.send(asked).await.json();
         (ready["health"]["bus"] == "good").then_some(())
     })
     .await;
