@@ -7,7 +7,7 @@ use busker_bus::testing::RedisServer;
 use busker_integration_tests::{PeerAnswer, until};
 use futures::StreamExt;
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::bus::{Bus, RECORD, SOON};
 
@@ -82,7 +82,11 @@ async fn a_redis_that_comes_back_empty_under_load_loses_nothing_durable_and_coun
     const COUNT: usize = 1_200;
     let mut server = RedisServer::start().await.unwrap();
     let bus = start(&server).await;
-    // Slow at first, so that many wait when Redis dies.
+    // Few at once, and slow at first, so that many wait when Redis dies.
+    let few = json!({"name": RECORD, "settings": {"max_concurrency": 50}});
+    bus.environment
+        .ok("busker.service.settings.create", few)
+        .await;
     bus.sink
         .answer_with(|_| PeerAnswer::ok("text/plain", "").after(Duration::from_millis(1_500)));
     let accepted: Mutex<[HashSet<String>; 2]> = Mutex::default();

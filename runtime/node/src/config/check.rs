@@ -43,18 +43,6 @@ impl NodeConfig {
         if let Some(message) = odb_url(&self.odb.url) {
             fault("odb.url", message.to_owned());
         }
-        if let Some(message) = self.bus.url.as_deref().and_then(bus_url) {
-            fault("bus.url", message.to_owned());
-        }
-        if self.bus.holds_password() && self.bus.password_file.is_some() {
-            let message = "bus.url holds a password too: leave one of them out";
-            fault("bus.password_file", message.to_owned());
-        }
-        if self.bus.root_certificate.is_some() && !self.bus_url().starts_with("rediss://") {
-            let message =
-                "means nothing without TLS: make bus.url a rediss:// one, or leave this out";
-            fault("bus.root_certificate", message.to_owned());
-        }
         if self.odb.pool_size == 0 {
             fault("odb.pool_size", at_least_one());
         }
@@ -87,7 +75,29 @@ impl NodeConfig {
                 fault(field, at_least_one());
             }
         }
+        faults.extend(self.check_bus());
         faults.extend(cluster_faults.unwrap_or_default());
+        faults
+    }
+
+    fn check_bus(&self) -> Vec<Violation> {
+        let mut faults = Vec::new();
+        let mut fault = |field: &str, message: &str| faults.push(Violation::new(field, message));
+        if let Some(message) = self.bus.url.as_deref().and_then(bus_url) {
+            fault("bus.url", message);
+        }
+        if self.bus.holds_password() && self.bus.password_file.is_some() {
+            fault(
+                "bus.password_file",
+                "bus.url holds a password too: leave one of them out",
+            );
+        }
+        if self.bus.root_certificate.is_some() && !self.bus_url().starts_with("rediss://") {
+            fault(
+                "bus.root_certificate",
+                "means nothing without TLS: make bus.url a rediss:// one, or leave this out",
+            );
+        }
         faults
     }
 
