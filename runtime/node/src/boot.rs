@@ -34,7 +34,8 @@ pub async fn run(config: NodeConfig, services: Registry) -> Result<u8, Fault> {
         .await
         .map_err(step("tree"))?;
     let board = Board::default();
-    let booted = boot(config, services, (tree, root.clone(), board.clone())).await;
+    // On the heap: its steps together are more than a caller's stack should carry.
+    let booted = Box::pin(boot(config, services, (tree, root.clone(), board.clone()))).await;
     let node = match booted {
         Ok(node) => node,
         Err(fault) => {

@@ -2,7 +2,7 @@
 //!
 //! It opens no socket and runs no service; the HTTP front of a node calls [`decode()`], then the service, then
 //! [`encode()`], and on any failure [`respond()`]: the one place that turns an error class into a protocol answer.
-//! What comes beside a body is read by [`params`] (query and path) and [`TraceParent`].
+//! What comes beside a body is read by [`params`] (query and path).
 
 mod decode;
 mod encode;
