@@ -143,12 +143,13 @@ async fn a_second_node_of_a_name_does_not_start_and_says_which_field_is_wrong() 
     std::fs::remove_file(copy.join("data/node.pid")).unwrap();
     let file = copy.join("busker.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    let moved = |line: &str| match line.strip_prefix("listen = \"127.0.0.1:") {
-        Some(port) => {
-            let port: u16 = port.trim_end_matches('"').parse().unwrap();
-            format!("listen = \"127.0.0.1:{}\"", port + 20_000)
+    // Ports that are free now: one that is taken would be refused first.
+    let moved = |line: &str| match line.starts_with("listen = ") {
+        true => {
+            let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            format!("listen = \"{}\"", free.local_addr().unwrap())
         }
-        None => line.to_owned(),
+        false => line.to_owned(),
     };
     let lines: Vec<String> = text.lines().map(moved).collect();
     std::fs::write(&file, lines.join("\n")).unwrap();

@@ -15,11 +15,13 @@ const POSTGRES_PORT: &str = "17432";
 const REDIS_PORT: &str = "17379";
 /// Superuser of the PostgreSQL, and name of the database.
 const NAME: &str = "busker";
-/// As root the server runs as this user of Debian's package, in a folder it may enter.
+/// As root the server runs as this user of Debian's package, below a folder it may enter.
 const OWNER: &str = "postgres";
-const OWNED: &str = "/var/lib/postgresql/busker-up";
+const OWNED: &str = "/var/lib/postgresql";
 /// Longest wait for a server to answer.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+/// Most characters of an environment's path in the name of a folder.
+const NAME_MOST: usize = 40;
 const PASSWORD_BYTES: usize = 16;
 const PRIVATE: u32 = 0o600;
 
@@ -43,7 +45,11 @@ impl Servers {
         let dir = environment.with_file_name(name);
         let as_owner = std::fs::metadata("/proc/self")?.uid() == 0;
         let postgres = if as_owner {
-            PathBuf::from(OWNED)
+            // One for each environment, named after the end of its path: a path to a socket must be short.
+            let path = environment.to_string_lossy().replace(['/', ' '], "-");
+            let end = path.char_indices().rev().take(NAME_MOST).last();
+            let name = end.map_or("", |(at, _)| path.get(at..).unwrap_or_default());
+            Path::new(OWNED).join(format!("busker-up{name}"))
         } else {
             dir.join("postgres")
         };
@@ -148,7 +154,7 @@ impl Servers {
     }
 
     fn start_postgres(&self) -> Result<()> {
-        if !self.postgres.join("data/PG_VERSION").is_file() {
+        if !self.password_file().is_file() {
             self.make_postgres()?;
         }
         if !self.pg_ctl(&["status"])?.ok {
@@ -177,13 +183,15 @@ impl Servers {
 
     /// A fresh data folder, with a password that is in a file and on no command line.
     fn make_postgres(&self) -> Result<()> {
+        // What an environment that was removed left behind is of no use: nobody has its password.
+        if self.postgres.is_dir() {
+            self.pg_ctl(&["-m", "immediate", "-w", "stop"])?;
+            std::fs::remove_dir_all(&self.postgres)?;
+        }
         std::fs::create_dir_all(&self.postgres)?;
         let password = random_password()?;
-        let (ours, theirs) = (self.password_file(), self.postgres.join("password"));
-        for file in [&ours, &theirs] {
-            std::fs::write(file, &password)?;
-            std::fs::set_permissions(file, std::fs::Permissions::from_mode(PRIVATE))?;
-        }
+        let theirs = self.postgres.join("password");
+        write_private(&theirs, &password)?;
         if self.as_owner {
             let owner = format!("{OWNER}:");
             Step::new("chown")
@@ -208,7 +216,8 @@ impl Servers {
             .capture()?;
         std::fs::remove_file(&theirs)?;
         ensure!(made.ok, "initdb: {}", made.stderr);
-        Ok(())
+        // Last: a password says that there is a server it is for.
+        write_private(&self.password_file(), &password)
     }
 
     fn pg_ctl(&self, words: &[&str]) -> Result<Captured> {
@@ -254,6 +263,14 @@ fn binaries() -> Result<PathBuf> {
         Some(newest) => Ok(newest),
         None => bail!("PostgreSQL is installed without its server"),
     }
+}
+
+fn write_private(file: &Path, text: &str) -> Result<()> {
+    std::fs::write(file, text)?;
+    Ok(std::fs::set_permissions(
+        file,
+        std::fs::Permissions::from_mode(PRIVATE),
+    )?)
 }
 
 fn random_password() -> Result<String> {
