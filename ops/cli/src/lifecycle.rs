@@ -22,6 +22,9 @@ use crate::pid::{Life, has_ended, life};
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// Longest wait for a node to end, beyond the time its requests have.
 const STOPPED_WITHIN: Duration = Duration::from_secs(30);
+/// How long a node that runs is looked at before a start believes that it goes on: a process that was killed keeps its
+/// files for a moment.
+const SETTLED_AFTER: Duration = Duration::from_millis(300);
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 /// The first file descriptor after the standard ones.
@@ -33,7 +36,7 @@ const COMPLAINT_BYTES: usize = 4096;
 pub(crate) async fn start(environment: &Environment) -> Result<(), Failure> {
     for node in &environment.nodes {
         let name = &node.node.name;
-        if let Life::Alive(pid) = life(node) {
+        if let Life::Alive(pid) = settled_life(node).await {
             output::say(&format!("{name} is running already (pid {pid})"))?;
             continue;
         }
@@ -76,6 +79,18 @@ pub(crate) async fn stop(environment: &Environment) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
+}
+
+/// Whether a node runs, once one that was just killed has had the time to be gone.
+async fn settled_life(node: &NodeConfig) -> Life {
+    let began = clock::now();
+    loop {
+        let life = life(node);
+        if !matches!(life, Life::Alive(_)) || began.elapsed() > SETTLED_AFTER {
+            return life;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 async fn start_one(node: &NodeConfig, began: Instant) -> Result<(), Failure> {
