@@ -67,9 +67,11 @@ pub(crate) fn has_ended(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return true;
     };
-    // The state is behind the name, which stands in parentheses; a zombie has given everything back.
+    // The state is behind the name, which stands in parentheses. A zombie has given everything back once it is the last
+    // of its threads: the others may still have the files.
     let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
-    state.is_some_and(|state| state.starts_with('Z'))
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    threads <= 1 && state.is_some_and(|state| state.starts_with('Z'))
 }
 
 impl PidLock {
