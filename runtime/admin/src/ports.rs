@@ -252,6 +252,9 @@ pub trait Messages: Send + Sync + fmt::Debug {
 pub trait TreeControl: Send + Sync + fmt::Debug {
     /// Stops an actor and starts it again, a parked one too; `NotFound`, or `Conflict` when it cannot be.
     fn restart(&self, path: ActorPath) -> BoxFuture<'static, Result<(), Fault>>;
+
+    /// Stops an actor and leaves it stopped; `NotFound`, or `Conflict` when it cannot be reached.
+    fn stop(&self, path: ActorPath) -> BoxFuture<'static, Result<(), Fault>>;
 }
 
 /// An invocation of a service as if a channel had received it.

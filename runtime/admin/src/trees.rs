@@ -61,6 +61,16 @@ pub(crate) fn operations() -> Vec<AdminService> {
         .answers(&[("path", "string"), ("restarted", "boolean")])
         .writing(),
         AdminService::new(
+            "busker.tree.stop-actor",
+            Role::Admin,
+            "Stops an actor and leaves it stopped; what is configured comes back with its next change or the node's next start.",
+            stop,
+        )
+        .required("path", Type::Text, "Path of the actor.")
+        .example(json!({"path": "node1/channels/http/crm"}))
+        .answers(&[("path", "string"), ("stopped", "boolean")])
+        .writing(),
+        AdminService::new(
             "busker.event.list",
             Role::Viewer,
             "Lists the latest supervision reports and events of this node, newest last.",
@@ -106,6 +116,19 @@ async fn tree_of(call: &Call, node: &str, limit: usize) -> Result<Value, Fault> 
 }
 
 async fn restart(call: Call) -> Result<Value, Fault> {
+    let path = actor(&call)?;
+    call.deps.actors.restart(path.clone()).await?;
+    Ok(json!({"path": path, "restarted": true}))
+}
+
+async fn stop(call: Call) -> Result<Value, Fault> {
+    let path = actor(&call)?;
+    call.deps.actors.stop(path.clone()).await?;
+    Ok(json!({"path": path, "stopped": true}))
+}
+
+/// The path that is asked for, when this node has such an actor or another node may have it.
+fn actor(call: &Call) -> Result<ActorPath, Fault> {
     let text = call.input.text("path");
     let path = path_of(text)?;
     let owner = text.split('/').next().unwrap_or_default();
@@ -115,8 +138,7 @@ async fn restart(call: Call) -> Result<Value, Fault> {
             "path: there is no actor {text:?} on this node; busker.tree.get has those there are"
         )));
     }
-    call.deps.actors.restart(path).await?;
-    Ok(json!({"path": text, "restarted": true}))
+    Ok(path)
 }
 
 fn path_of(text: &str) -> Result<ActorPath, Fault> {

@@ -215,6 +215,11 @@ impl TreeControl for Node {
         self.remember(format!("restart {path}"));
         done(())
     }
+
+    fn stop(&self, path: ActorPath) -> BoxFuture<'static, Result<(), Fault>> {
+        self.remember(format!("stop {path}"));
+        done(())
+    }
 }
 
 impl JobControl for Node {

@@ -273,8 +273,13 @@ async fn in_a_cluster_others_are_drained_shown_and_forgotten_by_their_names() {
     let asked = bench.asked();
     assert_eq!(asked.as_deref(), Some("tree node2 Some(\"node2/front\") 3"));
     let path = json!({"path": "node2/front/api"});
-    bench.call("busker.tree.restart-actor", path).await.unwrap();
+    bench
+        .call("busker.tree.restart-actor", path.clone())
+        .await
+        .unwrap();
     assert_eq!(bench.asked().as_deref(), Some("restart node2/front/api"));
+    bench.call("busker.tree.stop-actor", path).await.unwrap();
+    assert_eq!(bench.asked().as_deref(), Some("stop node2/front/api"));
     let ping = bench.call("busker.node.ping", node.clone()).await.unwrap();
     assert_eq!(ping, json!({"node": "node2", "ok": true, "micros": 120}));
     let silent = json!({"node": "node3"});
@@ -350,7 +355,7 @@ async fn the_cluster_is_edited_field_by_field_and_lists_its_nodes() {
 }
 
 #[tokio::test]
-async fn only_an_actor_that_is_there_is_restarted() {
+async fn only_an_actor_that_is_there_is_restarted_or_stopped() {
     let mut bench = Bench::new().await;
     let tree = bench.call("busker.tree.get", json!({})).await.unwrap();
     assert_eq!(
@@ -362,10 +367,12 @@ async fn only_an_actor_that_is_there_is_restarted() {
         ("", ErrorClass::Invalid),
         ("node1//crm", ErrorClass::Invalid),
     ] {
-        let refused = bench
-            .call("busker.tree.restart-actor", json!({"path": path}))
-            .await;
-        assert_eq!(refusal(refused).0, class, "{path:?}");
+        for verb in ["restart", "stop"] {
+            let refused = bench
+                .call(&format!("busker.tree.{verb}-actor"), json!({"path": path}))
+                .await;
+            assert_eq!(refusal(refused).0, class, "{verb} {path:?}");
+        }
     }
     assert_eq!(bench.asked(), None);
     let reason = Some("out of memory".to_owned());

@@ -28,21 +28,33 @@ impl Actors {
     }
 }
 
+impl Actors {
+    /// The gateways of the others, when the actor is one of theirs, and which of them has it.
+    fn elsewhere(&self, path: &ActorPath) -> Option<(Peers, String)> {
+        let owner = path.as_str().split('/').next().unwrap_or_default();
+        let peers = self.peers.as_ref().filter(|_| owner != self.name)?;
+        Some((peers.clone(), owner.to_owned()))
+    }
+}
+
 impl TreeControl for Actors {
     fn restart(&self, path: ActorPath) -> BoxFuture<'static, Result<(), Fault>> {
-        let root = self.root.clone();
-        let owner = path.as_str().split('/').next().unwrap_or_default();
-        match &self.peers {
-            Some(peers) if owner != self.name => {
-                let (peers, owner) = (peers.clone(), owner.to_owned());
-                Box::pin(async move {
-                    let asked = peers.ask(&owner, &Question::Restart(path)).await;
-                    asked.map(drop)
-                })
-            }
-            Some(_) | None => Box::pin(restart_here(root, path)),
+        match self.elsewhere(&path) {
+            Some(there) => Box::pin(ask(there, Question::Restart(path))),
+            None => Box::pin(restart_here(self.root.clone(), path)),
         }
     }
+
+    fn stop(&self, path: ActorPath) -> BoxFuture<'static, Result<(), Fault>> {
+        match self.elsewhere(&path) {
+            Some(there) => Box::pin(ask(there, Question::Stop(path))),
+            None => Box::pin(stop_here(self.root.clone(), path)),
+        }
+    }
+}
+
+async fn ask((peers, owner): (Peers, String), question: Question) -> Result<(), Fault> {
+    peers.ask(&owner, &question).await.map(drop)
 }
 
 /// Stops an actor of this node and starts it again.
