@@ -104,7 +104,7 @@ impl Membership {
 
     fn members_parts(&self, ground: &Ground, revision: watch::Receiver<i64>) -> MembersParts {
         let (own, role) = (ground.clone(), self.role.clone());
-        let address = self.transport.address();
+        let address = self.advertised(ground);
         let built_in = built_in(ground);
         let facts = move || Facts {
             session_address: address.clone(),
@@ -130,6 +130,13 @@ impl Membership {
             patience: Patience::default(),
             events: ground.events.clone(),
         }
+    }
+
+    /// Where the others reach this node.
+    fn advertised(&self, ground: &Ground) -> String {
+        let section = ground.config.cluster.as_ref();
+        let told = section.and_then(|section| section.advertise.clone());
+        told.unwrap_or_else(|| self.transport.address())
     }
 
     /// The node that holds the role of the scheduler, as far as this one knows.

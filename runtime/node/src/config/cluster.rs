@@ -35,6 +35,9 @@ pub struct ClusterSection {
     /// Where this node takes sessions of the others; needed for the transport `tcp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
+    /// `host:port` that the others are told in place of `listen`, as behind a port mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<String>,
     /// `tcp` or `redis`.
     #[serde(default)]
     pub transport: ClusterTransport,
@@ -82,10 +85,10 @@ impl ClusterSection {
                 "is missing: give an address and port that the other nodes reach, or set transport = \"redis\"",
             ),
             (ClusterTransport::Tcp, Some(listen)) => {
-                if listen.ip().is_unspecified() {
+                if listen.ip().is_unspecified() && self.advertise.is_none() {
                     fault(
                         "cluster.listen",
-                        "is told to the other nodes: use one address of this machine, not all",
+                        "is told to the other nodes: use one address of this machine, not all, or tell them another by advertise",
                     );
                 }
                 if [config.http.listen, config.admin.listen].contains(&listen) {
@@ -96,6 +99,16 @@ impl ClusterSection {
                 }
             }
             (ClusterTransport::Redis, _) => {}
+        }
+        if self
+            .advertise
+            .as_deref()
+            .is_some_and(|told| !is_reachable(told))
+        {
+            fault(
+                "cluster.advertise",
+                "is where the other nodes reach this one: use host:port",
+            );
         }
         if config.odb.sqlite_path().is_some() {
             fault(
@@ -155,6 +168,13 @@ impl ClusterSection {
     pub fn secret(&self, config: &NodeConfig) -> Result<Secret, ConfigError> {
         config.read_secret("cluster.secret_file", &self.secret_file)
     }
+}
+
+/// Whether it has a host and a port that can be called.
+fn is_reachable(told: &str) -> bool {
+    told.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
 }
 
 /// What is wrong with the URL of Redis.

@@ -208,6 +208,10 @@ fn a_node_of_a_cluster_has_its_defaults_and_is_written_back_alike() {
     assert_eq!(cluster.secret_file, Path::new("cluster.secret"));
     assert_eq!(parse(&config.to_toml().unwrap()).unwrap(), config);
     assert_eq!(parse(WHOLE).unwrap().cluster, None);
+    let mapped = "0.0.0.0:18010\"\nadvertise = \"node1.example:28010";
+    let mapped = in_cluster("127.0.0.1:18010", mapped).unwrap();
+    let told = mapped.cluster.unwrap().advertise;
+    assert_eq!(told.as_deref(), Some("node1.example:28010"));
     let redis = in_cluster("listen = \"127.0.0.1:18010\"", "transport = \"redis\"").unwrap();
     assert_eq!(redis.cluster.unwrap().transport, ClusterTransport::Redis);
 }
@@ -232,6 +236,12 @@ fn what_cannot_be_a_cluster_is_refused_by_field_with_the_remedy() {
             "127.0.0.1:8183",
             "cluster.listen",
             "its own port",
+        ),
+        (
+            "listen = \"127.0.0.1:18010\"",
+            "listen = \"0.0.0.0:18010\"\nadvertise = \"node1\"",
+            "cluster.advertise",
+            "host:port",
         ),
         (
             "redis://127.0.0.1",
