@@ -179,16 +179,26 @@ impl Environment {
             "  services   cp your_service.py {}/",
             self.dir.join("node1/pickup").display()
         );
-        let nodes = match self.nodes {
-            1 => String::new(),
-            more => format!(" --nodes {more}"),
-        };
-        println!("  stop       cargo xtask up{nodes} --stop");
+        println!("  stop       {}", self.stop_command());
         for (port, body) in answers {
             println!("\n  curl http://127.0.0.1:{port}{URL_PATH} -d '{PAYLOAD}'");
             println!("  {body}");
         }
         Ok(())
+    }
+
+    /// The words that stop what was started, from the same folder.
+    fn stop_command(&self) -> String {
+        let (nodes, usual) = match self.nodes {
+            1 => (String::new(), DIR),
+            more => (format!(" --nodes {more}"), CLUSTER_DIR),
+        };
+        let dir = if self.dir == crate::root::path().join(usual) {
+            String::new()
+        } else {
+            format!(" --dir {}", self.dir.display())
+        };
+        format!("cargo xtask up{nodes}{dir} --stop")
     }
 
     /// Invokes an admin service. Outer error: the command line could not run; inner: what the node said.
