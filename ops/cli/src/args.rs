@@ -1,5 +1,6 @@
 //! The command line as types. Words and ports are Zato's where it had them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -25,6 +26,9 @@ pub(crate) enum Command {
     /// Make a whole environment in one go
     #[command(subcommand)]
     Quickstart(QuickstartCommand),
+    /// Make a cluster in steps: its database, and nodes on other machines
+    #[command(subcommand)]
+    Create(CreateCommand),
     /// Start the nodes that are not running; returns when they are ready
     Start(StartArgs),
     /// Stop the nodes, letting requests in flight finish
@@ -90,6 +94,59 @@ pub(crate) struct QuickstartArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) admin_password_file: Option<PathBuf>,
     /// Added to every port, so that environments run side by side
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=48_000))]
+    pub(crate) port_base: u16,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CreateCommand {
+    /// Make the schema of a database, or bring it up to this version
+    Odb(CreateOdbArgs),
+    /// Invite a node to a cluster: write a token that makes it, once
+    JoinToken(JoinTokenArgs),
+    /// Make the folder of a node that was invited
+    Node(CreateNodeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateOdbArgs {
+    /// Database: sqlite:FILE, or postgresql://user@host:port/database without a password
+    #[arg(long, value_name = "URL")]
+    pub(crate) odb: String,
+    /// File with the password of a PostgreSQL database
+    #[arg(long, value_name = "FILE")]
+    pub(crate) odb_password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JoinTokenArgs {
+    /// The environment that quickstart made: it has the authority of the cluster
+    pub(crate) dir: PathBuf,
+    /// Name of the new node
+    #[arg(long)]
+    pub(crate) node: String,
+    /// File to write the token to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+    /// How long it may be used
+    #[arg(long, default_value_t = 60, value_name = "MINUTES", value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub(crate) valid_minutes: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateNodeArgs {
+    /// Folder for the node's folder; that of an environment, or a new one
+    pub(crate) dir: PathBuf,
+    /// File with the token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: PathBuf,
+    /// File with the password of the database
+    #[arg(long, value_name = "FILE")]
+    pub(crate) odb_password_file: Option<PathBuf>,
+    /// Address of this machine that clients and the other nodes reach
+    #[arg(long, default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub(crate) host: IpAddr,
+    /// Added to every port, so that nodes run side by side
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=48_000))]
     pub(crate) port_base: u16,
 }
@@ -276,6 +333,9 @@ mod tests {
     fn what_other_tools_type_is_understood() {
         for line in [
             "busker quickstart create DIR --port-base 3000",
+            "busker create odb --odb postgresql://busker@db/busker",
+            "busker create join-token DIR --node node4 --token-file FILE",
+            "busker create node DIR --token-file FILE --host 10.0.0.4",
             "busker start DIR",
             "busker stop DIR",
             "busker restart DIR --fg",

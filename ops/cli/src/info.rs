@@ -15,7 +15,7 @@ use crate::environment::{Environment, authority, base_url};
 use crate::exit::Failure;
 use crate::output;
 use crate::pid::{Life, life};
-use crate::quickstart::INFO_FILE;
+use crate::quickstart::folder::INFO_FILE;
 
 mod process;
 mod table;

@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod create;
 mod environment;
 mod exit;
 mod host;
@@ -23,8 +24,8 @@ use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{
-    ApiCommand, Cli, Command, Family, NodeCommand, ObjectArgs, QuickstartCommand, ServiceCommand,
-    StartArgs,
+    ApiCommand, Cli, Command, CreateCommand, Family, NodeCommand, ObjectArgs, QuickstartCommand,
+    ServiceCommand, StartArgs,
 };
 use crate::client::{Client, jobs, objects, services, watch};
 use crate::environment::Environment;
@@ -96,6 +97,9 @@ async fn run(command: Command) -> Result<u8, Failure> {
         }
         Command::Node(NodeCommand::Run { dir, detached }) => return run_node(&dir, detached).await,
         Command::Quickstart(QuickstartCommand::Create(args)) => quickstart::create(&args).await?,
+        Command::Create(CreateCommand::Odb(args)) => create::odb(&args).await?,
+        Command::Create(CreateCommand::JoinToken(args)) => create::join_token(&args).await?,
+        Command::Create(CreateCommand::Node(args)) => create::node(&args).await?,
         Command::Start(args) => lifecycle::start(&Environment::open(&args.dir)?).await?,
         Command::Stop(args) => lifecycle::stop(&Environment::open(&args.dir)?).await?,
         Command::Restart(args) => {

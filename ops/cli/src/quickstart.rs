@@ -4,11 +4,10 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use busker_kit::clock;
 use busker_model::Secret;
 use busker_model::invocation::Role;
 use busker_node::{NodeConfig, ODB_PASSWORD_VARIABLE};
@@ -16,29 +15,24 @@ use busker_odb::cluster::ClusterWrite;
 use busker_odb::tokens::{TokenKind, TokenWrite};
 use busker_odb::users::UserWrite;
 use busker_odb::{Odb, PasswordCost, Passwords, Vault};
-use serde_json::json;
 
 use crate::args::QuickstartArgs;
 use crate::environment::TOKEN_FILE;
 use crate::exit::{Exit, Failure};
 use crate::{output, prompt};
 
-mod authority;
-mod cluster;
+pub(crate) mod authority;
+pub(crate) mod cluster;
+pub(crate) mod folder;
 mod password;
 mod template;
 
+use folder::{Common, NodeFolder, make_private};
+
 /// First user.
 const ADMIN: &str = "admin";
-/// Listeners of the first node: channels, API, sessions of other nodes. The next node has the next port of each.
-const CHANNEL_PORT: u16 = 17010;
-const ADMIN_PORT: u16 = 8183;
-const SESSION_PORT: u16 = 18010;
 /// Steps that are not the creation of a node.
 const OTHER_STEPS: u16 = 5;
-/// What Zato called `.zato-info`: who made the folder, and when.
-pub(crate) const INFO_FILE: &str = ".busker-info";
-
 /// Creates the environment.
 pub(crate) async fn create(args: &QuickstartArgs) -> Result<(), Failure> {
     cluster::check(args)?;
@@ -68,19 +62,10 @@ fn check_empty(dir: &Path) -> Result<bool, Failure> {
     }
 }
 
-/// One node of the plan.
-struct NodePlan {
-    name: String,
-    dir: PathBuf,
-    http: SocketAddr,
-    admin: SocketAddr,
-    session: SocketAddr,
-}
-
 /// What is to be made.
 struct Plan {
     dir: PathBuf,
-    nodes: Vec<NodePlan>,
+    nodes: Vec<NodeFolder>,
     cluster: String,
     odb_url: String,
     odb_password: Option<Secret>,
@@ -107,7 +92,15 @@ impl Plan {
             None => password::pronounceable()?,
         };
         let nodes = (1..=args.nodes)
-            .map(|number| NodePlan::new(&dir, number, args.port_base))
+            .map(|number| {
+                let offset = args.port_base.saturating_add(number - 1);
+                NodeFolder::new(
+                    &dir,
+                    format!("node{number}"),
+                    Ipv4Addr::LOCALHOST.into(),
+                    offset,
+                )
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             nodes,
@@ -128,7 +121,7 @@ impl Plan {
         self.keys()?;
         self.done(2, "Keys created")?;
         for node in &self.nodes {
-            self.configure(node)?;
+            node.configure(&self.common())?;
         }
         let config = NodeConfig::load(&self.first().dir)?;
         let odb = Odb::open(config.odb()?).await?;
@@ -137,7 +130,9 @@ impl Plan {
         self.done(3, "ODB schema and initial data created")?;
         let mut step = 4;
         for node in &self.nodes {
-            authority.issue(&node.dir.join("certs"), &node.name)?;
+            authority
+                .issue(&node.name)?
+                .write(&node.dir.join("certs"))?;
             // Read back, so that what is written is what a node accepts.
             NodeConfig::load(&node.dir)?;
             self.done(step, &format!("{} created", node.name))?;
@@ -145,12 +140,12 @@ impl Plan {
         }
         self.admin(&odb).await?;
         self.done(step, "Admin user created")?;
-        self.token(&odb).await?;
+        command_line_token(&odb, &self.dir).await?;
         self.done(step + 1, "Command-line token created")?;
         self.report()
     }
 
-    fn first(&self) -> &NodePlan {
+    fn first(&self) -> &NodeFolder {
         &self.nodes[0]
     }
 
@@ -172,51 +167,17 @@ impl Plan {
     }
 
     fn folders(&self) -> Result<(), Failure> {
-        let parts = ["", "pickup", "logs", "data", "certs"];
-        let of_nodes = self.nodes.iter();
-        let of_nodes = of_nodes.flat_map(|node| parts.map(|part| node.dir.join(part)));
-        for path in std::iter::once(self.dir.join("ca")).chain(of_nodes) {
-            // Keys, databases and logs are nobody else's business.
-            let made = fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&path);
-            made.map_err(|error| Failure::file(&path, &error))?;
-        }
-        Ok(())
+        make_private(&self.dir.join("ca"))?;
+        self.nodes.iter().try_for_each(NodeFolder::make)
     }
 
-    /// Writes busker.toml and what it names.
-    fn configure(&self, node: &NodePlan) -> Result<(), Failure> {
-        let shared = self.cluster_parts.as_ref();
-        let text = template::node(&template::Values {
-            name: &node.name,
+    fn common(&self) -> Common<'_> {
+        Common {
             cluster: &self.cluster,
             odb_url: &self.odb_url,
-            has_odb_password: self.odb_password.is_some(),
-            http: node.http,
-            admin: node.admin,
-            cluster_section: &shared
-                .map_or_else(String::new, |shared| shared.section(node.session)),
-        });
-        if let Some(password) = &self.odb_password {
-            write_private(
-                &node.dir.join(template::ODB_PASSWORD_FILE),
-                password.expose(),
-            )?;
+            odb_password: self.odb_password.as_ref(),
+            shared: self.cluster_parts.as_ref(),
         }
-        write_private(&node.dir.join(busker_node::CONFIG_FILE), &text)?;
-        let created_ms = clock::unix_ms();
-        let info = [
-            ("version", env!("CARGO_PKG_VERSION").to_owned()),
-            ("component", "NODE".to_owned()),
-            ("created_user_host", crate::info::user_at_host()),
-            ("created_ts", crate::info::utc(created_ms)),
-        ];
-        // Spaces as in Zato's, where a table may break the line.
-        let info = info.map(|(name, value)| format!("\"{name}\": {}", json!(value)));
-        let info = format!("{{{}}}\n", info.join(", "));
-        write_private(&node.dir.join(INFO_FILE), &info)
     }
 
     async fn name_cluster(&self, odb: &Odb) -> Result<(), Failure> {
@@ -240,18 +201,6 @@ impl Plan {
         };
         odb.users().create(user, hash).await?;
         Ok(())
-    }
-
-    async fn token(&self, odb: &Odb) -> Result<(), Failure> {
-        let write = TokenWrite {
-            kind: TokenKind::Bearer,
-            principal: "cli".to_owned(),
-            role: Role::Admin,
-            name: "command line".to_owned(),
-            expires_ms: None,
-        };
-        let (_, text) = odb.tokens().mint(write).await?;
-        write_private(&self.dir.join(TOKEN_FILE), &format!("{}\n", text.expose()))
     }
 
     fn report(&self) -> Result<(), Failure> {
@@ -289,29 +238,21 @@ impl Plan {
     }
 }
 
-impl NodePlan {
-    /// The node of that number, from 1, with ports of its own.
-    fn new(dir: &Path, number: u16, port_base: u16) -> Result<Self, Failure> {
-        let local = |port: u16| {
-            let port = port
-                .checked_add(port_base)
-                .and_then(|port| port.checked_add(number - 1));
-            port.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port))
-                .ok_or_else(|| Failure::usage("--port-base: moves a port beyond 65535"))
-        };
-        let name = format!("node{number}");
-        Ok(Self {
-            dir: dir.join(&name),
-            name,
-            http: local(CHANNEL_PORT)?,
-            admin: local(ADMIN_PORT)?,
-            session: local(SESSION_PORT)?,
-        })
-    }
+/// Lets the command line in an environment act on the cluster.
+pub(crate) async fn command_line_token(odb: &Odb, dir: &Path) -> Result<(), Failure> {
+    let write = TokenWrite {
+        kind: TokenKind::Bearer,
+        principal: "cli".to_owned(),
+        role: Role::Admin,
+        name: "command line".to_owned(),
+        expires_ms: None,
+    };
+    let (_, text) = odb.tokens().mint(write).await?;
+    write_private(&dir.join(TOKEN_FILE), &format!("{}\n", text.expose()))
 }
 
 /// From the file, else the environment, else a person who types it twice.
-fn odb_password(file: Option<&Path>) -> Result<Secret, Failure> {
+pub(crate) fn odb_password(file: Option<&Path>) -> Result<Secret, Failure> {
     if let Some(file) = file {
         return prompt::password_file(file);
     }

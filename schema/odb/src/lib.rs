@@ -16,6 +16,7 @@ pub mod cluster;
 mod config;
 mod error;
 pub mod jobs;
+pub mod joins;
 pub mod lives;
 mod migrate;
 pub mod nodes;

@@ -11,6 +11,7 @@ use crate::cluster::Clusters;
 use crate::config::OdbConfig;
 use crate::error::{OdbError, Result};
 use crate::jobs::Jobs;
+use crate::joins::Joins;
 use crate::lives::Lives;
 use crate::nodes::Nodes;
 use crate::objects::Objects;
@@ -113,6 +114,12 @@ impl Odb {
     #[must_use]
     pub fn packages(&self) -> Packages<'_> {
         Packages::new(self)
+    }
+
+    /// Invitations of new nodes.
+    #[must_use]
+    pub fn joins(&self) -> Joins<'_> {
+        Joins::new(self)
     }
 
     /// Nodes of the cluster.

@@ -55,7 +55,23 @@ impl Vault {
     /// # Errors
     /// `Unavailable` when it cannot be read, `Vault` when others may read it or it is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let text = read(path)?;
+        Self::of_text(&read(path)?)
+    }
+
+    /// A vault with a new key, and that key as [`Vault::of_text`] reads it: for what is sealed once and carried away.
+    ///
+    /// # Errors
+    /// `Unavailable` when the system has no randomness.
+    pub fn fresh() -> Result<(Self, Secret)> {
+        let text = new_line()?;
+        Ok((Self::of_text(&text)?, Secret::new(text.trim_end())))
+    }
+
+    /// The vault of the text of a key file.
+    ///
+    /// # Errors
+    /// `Vault` when it is damaged.
+    pub fn of_text(text: &str) -> Result<Self> {
         let keys: Result<Vec<_>> = text.lines().map(parse_line).collect();
         let keys = keys?;
         if keys.is_empty() || keys.len() > VAULT_KEYS {

@@ -21,21 +21,15 @@ const AUTHORITY_DAYS: u32 = 3650;
 const NODE_DAYS: u32 = 825;
 
 /// An authority that can issue certificates.
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
 }
 
 /// Makes an authority: `ca.pem`, and `ca.key` with mode 0600.
-pub(super) fn create(folder: &Path) -> Result<Authority, Failure> {
+pub(crate) fn create(folder: &Path) -> Result<Authority, Failure> {
     let key = KeyPair::generate().map_err(failed)?;
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Busker environment CA");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    (params.not_before, params.not_after) = validity(AUTHORITY_DAYS)?;
+    let params = params()?;
     let certificate = params.self_signed(&key).map_err(failed)?.pem();
     write_private(&folder.join("ca.key"), &key.serialize_pem())?;
     write_private(&folder.join("ca.pem"), &certificate)?;
@@ -45,9 +39,50 @@ pub(super) fn create(folder: &Path) -> Result<Authority, Failure> {
     })
 }
 
+/// The authority that [`create`] made in that folder.
+pub(crate) fn open(folder: &Path) -> Result<Authority, Failure> {
+    let read = |file: &str| {
+        let path = folder.join(file);
+        std::fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))
+    };
+    let key = KeyPair::from_pem(&read("ca.key")?).map_err(failed)?;
+    Ok(Authority {
+        issuer: Issuer::new(params()?, key),
+        certificate: read("ca.pem")?,
+    })
+}
+
+/// What the authority's own certificate says; of an authority that is opened, its name and uses matter alone.
+fn params() -> Result<CertificateParams, Failure> {
+    let mut params = CertificateParams::default();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Busker environment CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    (params.not_before, params.not_after) = validity(AUTHORITY_DAYS)?;
+    Ok(params)
+}
+
+/// What a node shows the others.
+pub(crate) struct Issued {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    pub(crate) authority: String,
+}
+
+impl Issued {
+    /// Writes `node.pem`, `node.key`, and the authority's `ca.pem`.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), Failure> {
+        write_private(&folder.join("node.key"), &self.key)?;
+        write_private(&folder.join("node.pem"), &self.certificate)?;
+        write_private(&folder.join("ca.pem"), &self.authority)
+    }
+}
+
 impl Authority {
-    /// Issues a node's certificate for this machine: `node.pem`, `node.key`, and the authority's `ca.pem`.
-    pub(super) fn issue(&self, folder: &Path, node: &str) -> Result<(), Failure> {
+    /// Issues a certificate for a node's name and the loopback address.
+    pub(crate) fn issue(&self, node: &str) -> Result<Issued, Failure> {
         let key = KeyPair::generate().map_err(failed)?;
         let names = vec!["localhost".to_owned(), node.to_owned()];
         let mut params = CertificateParams::new(names).map_err(failed)?;
@@ -62,9 +97,11 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         (params.not_before, params.not_after) = validity(NODE_DAYS)?;
         let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
-        write_private(&folder.join("node.key"), &key.serialize_pem())?;
-        write_private(&folder.join("node.pem"), &certificate.pem())?;
-        write_private(&folder.join("ca.pem"), &self.certificate)
+        Ok(Issued {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+            authority: self.certificate.clone(),
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use busker_model::Secret;
+use busker_node::{ClusterTransport, NodeConfig};
 
 use super::{password, template, write_private};
 use crate::args::QuickstartArgs;
@@ -69,10 +70,11 @@ fn reach(url: &str) -> Result<(), Failure> {
 }
 
 /// What all nodes of a cluster have alike.
-pub(super) struct Shared {
-    redis: String,
-    redis_password: Option<Secret>,
-    secret: Secret,
+pub(crate) struct Shared {
+    pub(crate) redis: String,
+    pub(crate) redis_password: Option<Secret>,
+    pub(crate) secret: Secret,
+    pub(crate) transport: ClusterTransport,
 }
 
 impl Shared {
@@ -86,11 +88,25 @@ impl Shared {
             redis: redis.clone(),
             redis_password: file.map(prompt::password_file).transpose()?,
             secret: password::secret()?,
+            transport: ClusterTransport::Tcp,
+        }))
+    }
+
+    /// What a node that exists has; `None` for one that is alone.
+    pub(crate) fn of_node(node: &NodeConfig) -> Result<Option<Self>, Failure> {
+        let Some(section) = &node.cluster else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            redis: section.redis.clone(),
+            redis_password: section.redis_password(node)?,
+            secret: section.secret(node)?,
+            transport: section.transport,
         }))
     }
 
     /// Writes the files of one node.
-    pub(super) fn write(&self, node: &Path) -> Result<(), Failure> {
+    pub(crate) fn write(&self, node: &Path) -> Result<(), Failure> {
         let secret = format!("{}\n", self.secret.expose());
         write_private(&node.join(SECRET_FILE), &secret)?;
         match &self.redis_password {
@@ -105,13 +121,19 @@ impl Shared {
             None => String::new(),
             Some(_) => format!("redis_password_file = \"{REDIS_PASSWORD_FILE}\"\n"),
         };
+        let transport = match self.transport {
+            ClusterTransport::Tcp => {
+                "# transport = \"redis\"   # where nodes reach Redis but not each other"
+            }
+            ClusterTransport::Redis => "transport = \"redis\"",
+        };
         format!(
             "
 # The other nodes: found over Redis, reached at `listen`.
 [cluster]
 redis = {redis}
 {password}listen = \"{listen}\"
-# transport = \"redis\"   # where nodes reach Redis but not each other
+{transport}
 ",
             redis = template::quoted(&self.redis),
         )
