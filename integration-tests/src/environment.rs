@@ -15,7 +15,7 @@ use crate::wait::until;
 /// Ports of the first node when nothing is added.
 pub(crate) const CHANNEL_PORT: u16 = 17_010;
 pub(crate) const ADMIN_PORT: u16 = 8_183;
-const SESSION_PORT: u16 = 18_010;
+pub(crate) const SESSION_PORT: u16 = 18_010;
 /// What is added stays below the ports that systems give to clients.
 const PORT_BASES: std::ops::Range<u16> = 1_000..15_000;
 /// Longest wait for something a node does at once.
@@ -448,9 +448,12 @@ impl Drop for Environment {
     }
 }
 
-/// The binary that `cargo xtask test` builds first.
+/// The binary that `cargo xtask test` builds first, or that `BUSKER_BINARY` names: benchmarks run one that is optimised.
 #[must_use]
 pub fn binary() -> PathBuf {
+    if let Some(binary) = std::env::var_os("BUSKER_BINARY") {
+        return binary.into();
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root.join("target"), |dir| root.join(dir));
