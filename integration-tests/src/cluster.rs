@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use busker_bus::testing::RedisServer;
 use busker_odb::OdbConfig;
 use busker_odb::testing::PostgresServer;
@@ -12,7 +14,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::environment::{ADMIN_PORT, CHANNEL_PORT, Refusal, busker, free_port_base};
+use crate::environment::{ADMIN_PORT, CHANNEL_PORT, Refusal, SESSION_PORT, busker, free_port_base};
 use crate::wait::until;
 
 /// Longest wait for something a node does at once.
@@ -40,16 +42,28 @@ impl ClusterEnvironment {
     pub async fn start(nodes: u16, lines: &str) -> Self {
         let environment = Self::create(nodes).await;
         for node in 1..=nodes {
-            let file = environment.folder(node).join("busker.toml");
-            let text = std::fs::read_to_string(&file).unwrap();
-            let text = text.replace("[cluster]\n", &format!("[cluster]\n{lines}\n"));
-            let text = text.replace("# workers = 2", "workers = 1");
-            std::fs::write(&file, text).unwrap();
+            environment.add_lines(node, "[cluster]", lines);
         }
-        let started = environment.run(&["start"], &[]);
-        assert_eq!(started.0, 0, "{}\n{}", started.1, environment.logs());
+        environment.start_again();
         environment.whole().await;
         environment
+    }
+
+    /// Puts lines below the head of a section of a node's `busker.toml`, which must have it.
+    pub fn add_lines(&self, node: u16, section: &str, lines: &str) {
+        self.edit(
+            node,
+            &format!("{section}\n"),
+            &format!("{section}\n{lines}\n"),
+        );
+    }
+
+    /// Writes `to` for each `from` in a node's `busker.toml`, which must have it.
+    pub fn edit(&self, node: u16, from: &str, to: &str) {
+        let file = self.folder(node).join("busker.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from:?} is not in {text}");
+        std::fs::write(&file, text.replace(from, to)).unwrap();
     }
 
     /// Makes a cluster.
@@ -65,7 +79,8 @@ impl ClusterEnvironment {
         let password_file = folder.path().join("odb-password");
         std::fs::write(&password_file, password.unwrap().expose()).unwrap();
         let dir = folder.path().join("env");
-        let port_base = free_port_base(nodes);
+        // One more than it has: a test may add a node.
+        let port_base = free_port_base(nodes + 1);
         let made = busker(&[
             "quickstart",
             "create",
@@ -84,7 +99,7 @@ impl ClusterEnvironment {
         assert_eq!(made.code, 0, "{made:?}");
         let token = std::fs::read_to_string(dir.join("cli.token")).unwrap();
         let http = reqwest::Client::builder().no_proxy();
-        Self {
+        let environment = Self {
             http: http.timeout(Duration::from_secs(30)).build().unwrap(),
             token: token.trim().to_owned(),
             dir,
@@ -93,7 +108,12 @@ impl ClusterEnvironment {
             port_base,
             nodes,
             _folder: folder,
+        };
+        // One each: there are as many nodes as a machine of two cores can bear.
+        for node in 1..=nodes {
+            environment.edit(node, "# workers = 2", "workers = 1");
         }
+        environment
     }
 
     /// Waits until each node lists all of them as running, and has a session with each.
@@ -129,6 +149,43 @@ impl ClusterEnvironment {
     pub fn channel(&self, node: u16, path: &str) -> String {
         let port = CHANNEL_PORT + self.port_base + node - 1;
         format!("http://127.0.0.1:{port}{path}")
+    }
+
+    /// File with the password of the database.
+    #[must_use]
+    pub fn odb_password_file(&self) -> PathBuf {
+        self.dir.with_file_name("odb-password")
+    }
+
+    /// What `--port-base` gives a node the ports at which [`ClusterEnvironment::channel`] looks for it.
+    #[must_use]
+    pub const fn port_base_of(&self, node: u16) -> u16 {
+        self.port_base + node - 1
+    }
+
+    /// Where a node takes sessions of the others.
+    #[must_use]
+    pub const fn session_address(&self, node: u16) -> (&'static str, u16) {
+        ("127.0.0.1", SESSION_PORT + self.port_base + node - 1)
+    }
+
+    /// Deploys a file, and waits until each node has its service.
+    pub async fn deploy(&self, file: &str, source: &str, service: &str) {
+        let file = json!({"name": file, "payload_base64": STANDARD.encode(source)});
+        self.ok(1, "busker.service.deploy", file).await;
+        for node in 1..=self.nodes {
+            until(&format!("{service} on node{node}"), SOON, || async {
+                let asked = self.call(node, "busker.service.get", json!({"name": service}));
+                asked.await.ok()
+            })
+            .await;
+        }
+    }
+
+    /// Makes an object of a kind, such as `outgoing.http`.
+    pub async fn create_object(&self, kind: &str, name: &str, settings: Value) {
+        let object = json!({"name": name, "active": true, "settings": settings});
+        self.ok(1, &format!("busker.{kind}.create"), object).await;
     }
 
     /// Invokes a service over the API of a node.
@@ -183,9 +240,23 @@ impl ClusterEnvironment {
         Pid::from_raw(text.trim().parse().unwrap())
     }
 
-    /// Sends a signal to a node.
+    /// Sends a signal to a node; after SIGKILL, waits until its process is gone.
     pub fn signal(&self, node: u16, signal: Signal) {
-        kill(self.pid(node), signal).unwrap();
+        let pid = self.pid(node);
+        kill(pid, signal).unwrap();
+        // A zombie is gone when it is the last of its threads.
+        let is_there = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let state = stat
+                .rsplit_once(')')
+                .map_or("", |(_, rest)| rest.trim_start());
+            let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+            let threads = threads.map_or(0, Iterator::count);
+            threads > 1 || !(state.is_empty() || state.starts_with('Z'))
+        };
+        while signal == Signal::SIGKILL && is_there() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Starts what does not run.

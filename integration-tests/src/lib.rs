@@ -17,19 +17,23 @@
 )]
 
 mod cluster;
+mod collector;
 mod environment;
 mod feed;
 mod load;
 mod own_node;
 mod peer;
+mod proxy;
 mod wait;
 mod wire;
 
 pub use cluster::ClusterEnvironment;
+pub use collector::{Collector, Exported};
 pub use environment::{Answer, Environment, Ran, Refusal, binary, busker};
 pub use feed::Feed;
 pub use load::{Hit, Load, percentile};
 pub use own_node::run_node;
 pub use peer::{Peer, PeerAnswer, PeerRequest};
+pub use proxy::{FaultProxy, Network};
 pub use wait::until;
 pub use wire::Wire;

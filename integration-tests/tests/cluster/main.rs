@@ -8,7 +8,9 @@
 )]
 
 mod configuration;
+mod joining;
 mod messages;
 mod role;
 mod roster;
 mod sessions;
+mod trace;

@@ -7,6 +7,8 @@ use futures::StreamExt;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use crate::messages::with_services;
+
 const SOON: Duration = Duration::from_secs(20);
 /// A frozen or dead peer is out of the roster within this time.
 const GONE: Duration = Duration::from_secs(2);
@@ -162,4 +164,42 @@ async fn a_second_node_of_a_name_does_not_start_and_says_which_field_is_wrong() 
         "{said}"
     );
     assert!(is_alive(&cluster.roster(2).await, "node1"));
+}
+
+/// Nodes that are busy are not taken for dead ones: requests and invocations without a pause on all three.
+#[ignore = "heavy: cargo xtask test --all"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heavy_nobody_is_declared_dead_in_ten_minutes_of_full_load() {
+    const TIME: Duration = Duration::from_secs(600);
+    const CALLERS: u16 = 48;
+    let (cluster, _sink) = with_services().await;
+    let history = |limit: u64| {
+        let input = json!({ "limit": limit });
+        cluster.ok(1, "busker.cluster.get-role-history", input)
+    };
+    let before = history(10).await;
+    let end = Instant::now() + TIME;
+    let calls = futures::stream::iter(0..CALLERS).map(|caller| {
+        let cluster = &cluster;
+        async move {
+            let mut calls = 0_u64;
+            while Instant::now() < end {
+                let input = json!({"name": "samples.echo", "payload": {"text": "hi"}, "async": calls.is_multiple_of(50)});
+                let called = cluster.call(caller % 3 + 1, "busker.service.invoke", input);
+                called.await.unwrap();
+                calls += 1;
+            }
+            calls
+        }
+    });
+    let calls: Vec<u64> = calls.buffer_unordered(usize::from(CALLERS)).collect().await;
+    println!("{} calls in {TIME:?}", calls.iter().sum::<u64>());
+    for node in 1..=3 {
+        assert_eq!(told(&cluster, node, "node-gone").await, 0, "node{node}");
+        println!(
+            "node{node}: {} suspicions",
+            told(&cluster, node, "node-suspected").await
+        );
+    }
+    assert_eq!(history(10).await["terms"], before["terms"]);
 }

@@ -1,10 +1,12 @@
 //! What nodes ask each other, over both transports: one suite.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use busker_integration_tests::{ClusterEnvironment, until};
+use busker_integration_tests::{ClusterEnvironment, FaultProxy, Network, until};
 use nix::sys::signal::Signal;
 use serde_json::json;
+
+use crate::messages::add_services;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -69,7 +71,13 @@ async fn a_node_is_drained_and_an_actor_restarted_through_another(cluster: &Clus
     cluster.ok(3, "busker.node.resume", node).await;
     cluster.whole().await;
     let path = json!({"path": "node2/config/pulse"});
-    cluster.ok(1, "busker.tree.restart-actor", path).await;
+    cluster
+        .ok(1, "busker.tree.restart-actor", path.clone())
+        .await;
+    cluster.ok(1, "busker.tree.stop-actor", path.clone()).await;
+    let tree = json!({"node": "node2", "prefix": path["path"]});
+    let tree = cluster.ok(1, "busker.tree.get", tree).await;
+    assert_eq!(tree["actors"], json!([]), "{tree}");
     let refused = cluster
         .call(
             1,
@@ -133,4 +141,110 @@ async fn sessions_over_redis_keep_the_same_promises_and_come_back_after_it() {
     cluster
         .ok(1, "busker.tree.get", json!({"node": "node2", "limit": 1}))
         .await;
+}
+
+/// While nodes do not reach each other, everything else is as before: requests, asynchronous ones, configuration, the role.
+async fn without_sessions_results_are_the_same(time: Duration) {
+    let cluster = ClusterEnvironment::create(3).await;
+    let mut cables = Vec::new();
+    for node in 1..=3 {
+        let (host, port) = cluster.session_address(node);
+        let cable = FaultProxy::start(format!("{host}:{port}")).await;
+        let advertise = format!("advertise = \"{}\"", cable.address);
+        cluster.add_lines(node, "[cluster]", &advertise);
+        cables.push(cable);
+    }
+    cluster.start_again();
+    cluster.whole().await;
+    let sink = add_services(&cluster).await;
+    let role = cluster
+        .ok(1, "busker.cluster.get-role-history", json!({}))
+        .await;
+    for cable in &cables {
+        cable.set(Network::Silent);
+    }
+    let mut accepted = Vec::new();
+    let end = Instant::now() + time;
+    let mut round = 0;
+    while Instant::now() < end {
+        let node = round % 3 + 1;
+        let input = json!({"name": "later.record", "payload": {"n": round}});
+        cluster
+            .ok(node, "busker.service.invoke", input.clone())
+            .await;
+        let mut later = input;
+        later["async"] = json!(true);
+        let answer = cluster.ok(node, "busker.service.invoke", later).await;
+        accepted.push(answer["cid"].as_str().unwrap().to_owned());
+        if round % 20 == 0 {
+            a_channel_is_everywhere(&cluster, node, round).await;
+        }
+        round += 1;
+    }
+    let refused = cluster
+        .call(1, "busker.tree.get", json!({"node": "node2"}))
+        .await;
+    assert!([503, 504].contains(&refused.unwrap_err().status));
+    for cid in &accepted {
+        until("the effect", SOON, || async {
+            let seen = sink.seen();
+            let is_there = seen.iter().any(|one| one.header("x-zato-cid") == cid);
+            is_there.then_some(())
+        })
+        .await;
+    }
+    nobody_is_gone(&cluster).await;
+    let now = cluster
+        .ok(1, "busker.cluster.get-role-history", json!({}))
+        .await;
+    assert_eq!(now["terms"], role["terms"]);
+    println!("{round} rounds in {time:?} without sessions");
+    for cable in &cables {
+        cable.set(Network::Whole);
+    }
+    cluster.whole().await;
+    cluster
+        .ok(1, "busker.tree.get", json!({"node": "node2", "limit": 1}))
+        .await;
+}
+
+async fn nobody_is_gone(cluster: &ClusterEnvironment) {
+    for node in 1..=3 {
+        let roster = cluster.roster(node).await;
+        assert!(
+            roster.iter().all(|row| row["state"] == "running"),
+            "{roster:?}"
+        );
+        let events = cluster
+            .ok(node, "busker.event.list", json!({"limit": 1000}))
+            .await;
+        assert!(!events.to_string().contains("node-gone"), "{events}");
+    }
+}
+
+/// A channel that is made on one node answers on all.
+async fn a_channel_is_everywhere(cluster: &ClusterEnvironment, made: u16, round: u16) {
+    let path = format!("/made/{round}");
+    let settings = json!({"url_path": path, "service": "samples.echo"});
+    let object = json!({"name": path, "active": true, "settings": settings});
+    cluster.ok(made, "busker.channel.http.create", object).await;
+    for node in 1..=3 {
+        until("the channel", SOON, || async {
+            let request = cluster.http.post(cluster.channel(node, &path));
+            let answer = request.body(r#"{"text":"hi"}"#).send().await.ok()?;
+            (answer.status() == 200).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_sessions_cut_results_are_the_same() {
+    without_sessions_results_are_the_same(Duration::from_secs(6)).await;
+}
+
+#[ignore = "heavy: cargo xtask test --all"]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heavy_with_sessions_cut_for_a_minute_results_are_the_same() {
+    without_sessions_results_are_the_same(Duration::from_secs(60)).await;
 }

@@ -2,17 +2,10 @@
 //! and keeps it.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::web::{self, Bytes, Data};
-use actix_web::{App, HttpResponse, HttpServer};
-use busker_integration_tests::{Environment, Peer, PeerAnswer, until};
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::Span;
+use busker_integration_tests::{Collector, Environment, Exported, Peer, PeerAnswer, until};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use parking_lot::Mutex;
-use prost::Message;
 use serde_json::json;
 
 const SERVICES: &str = "
@@ -33,48 +26,15 @@ class Inner(Service):
 ";
 const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-type Spans = Arc<Mutex<Vec<Span>>>;
-
-async fn keep(body: Bytes, spans: Data<Mutex<Vec<Span>>>) -> HttpResponse {
-    let request = ExportTraceServiceRequest::decode(body).unwrap();
-    let scopes = request.resource_spans.into_iter().flat_map(|resource| {
-        let named = resource.resource.unwrap().attributes;
-        assert!(named.iter().any(|pair| pair.key == "service.name"));
-        resource.scope_spans
-    });
-    spans.lock().extend(scopes.flat_map(|scope| scope.spans));
-    HttpResponse::Ok().finish()
-}
-
-/// Starts the stand-in; its address, and the spans it gets.
-fn collector() -> (String, Spans) {
-    let spans = Data::new(Mutex::new(Vec::new()));
-    let kept = spans.clone();
-    let routes = move || {
-        App::new()
-            .app_data(kept.clone())
-            .route("/v1/traces", web::post().to(keep))
-    };
-    let server = HttpServer::new(routes)
-        .workers(1)
-        .disable_signals()
-        .bind("127.0.0.1:0")
-        .unwrap();
-    let address = format!("http://{}", server.addrs()[0]);
-    tokio::spawn(server.run());
-    (address, spans.into_inner())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_leads_from_the_caller_over_services_in_two_processes_to_the_peer() {
-    let (address, spans) = collector();
+    let collector = Collector::start();
     let peer = Peer::start(|_| PeerAnswer::ok("text/plain", "here"));
-    let environment =
-        Environment::start_with(&format!("[telemetry]\notlp_endpoint = \"{address}\"")).await;
+    let environment = Environment::start_with(&format!(
+        "[telemetry]\notlp_endpoint = \"{}\"",
+        collector.address
+    ))
+    .await;
     environment.deploy("traced.py", SERVICES).await;
     let settings = json!({"address": peer.address, "url_path": "/"});
     environment.add_outgoing("peer", settings).await;
@@ -94,15 +54,12 @@ async fn one_trace_leads_from_the_caller_over_services_in_two_processes_to_the_p
 
     let trace = CALLER.split('-').nth(1).unwrap();
     let found = until("four spans", Duration::from_secs(20), || async {
-        let spans = spans.lock();
-        let of_trace = spans.iter().filter(|span| hex(&span.trace_id) == trace);
-        let found: Vec<Span> = of_trace.cloned().collect();
-        (found.len() == 4).then_some(found)
+        Some(collector.of_trace(trace)).filter(|found| found.len() == 4)
     })
     .await;
-    let by_name: HashMap<&str, &Span> = found
+    let by_name: HashMap<&str, &Exported> = found
         .iter()
-        .map(|span| (span.name.as_str(), span))
+        .map(|exported| (exported.span.name.as_str(), exported))
         .collect();
     let mut parent = CALLER.split('-').nth(2).unwrap().to_owned();
     for (name, kind) in [
@@ -111,15 +68,12 @@ async fn one_trace_leads_from_the_caller_over_services_in_two_processes_to_the_p
         ("service traced.inner", SpanKind::Internal),
         ("outgoing peer", SpanKind::Client),
     ] {
-        let span = by_name[name];
-        assert_eq!(hex(&span.parent_span_id), parent, "{name}: {found:#?}");
-        assert_eq!(span.kind, i32::from(kind), "{name}");
-        let cid = span.attributes.iter().find(|pair| pair.key == "busker.cid");
-        assert!(
-            format!("{cid:?}").contains(answer.header("x-busker-cid")),
-            "{name}: {cid:?}"
-        );
-        parent = hex(&span.span_id);
+        let exported = by_name[name];
+        assert_eq!(exported.parent(), parent, "{name}: {found:#?}");
+        assert_eq!(exported.span.kind, i32::from(kind), "{name}");
+        let cid = answer.header("x-busker-cid");
+        assert_eq!(exported.fact("busker.cid"), cid, "{name}");
+        parent = exported.id();
     }
     let seen = peer.seen();
     let sent = seen[0].header("traceparent");
