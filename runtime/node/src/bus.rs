@@ -7,6 +7,7 @@ use busker_bus::{
     MessageBus, RedisConfig, RedisStore, SqliteConfig, SqliteStore, Store, intake, keeper,
     limits::Limits,
 };
+use busker_kit::ChildSpec;
 use busker_model::{Fault, Secret};
 use busker_odb::Odb;
 
@@ -47,25 +48,32 @@ pub(crate) async fn open(
     Ok(MessageBus::new(store))
 }
 
-/// Starts the keeper, then the intake. Nothing is claimed before there are services.
+/// Starts the keeper, which looks after what is stored.
 pub(crate) async fn start(ground: &Ground) -> Result<(), Fault> {
-    let supervisor = ground.family("bus").await?;
-    let store = Arc::clone(ground.bus.store());
     let keeper = keeper::Parts {
-        store: Arc::clone(&store),
+        store: Arc::clone(ground.bus.store()),
         events: ground.events.clone(),
         metrics: ground.metrics.clone(),
         health: ground.bus.health().clone(),
     };
+    start_child(ground, keeper::spec(&keeper)).await
+}
+
+/// Starts the intake: from now on this node runs what was handed over. An invocation must find all that its service uses, so
+/// this comes after configuration and packages.
+pub(crate) async fn take_work(ground: &Ground) -> Result<(), Fault> {
     let intake = intake::Parts {
-        store,
+        store: Arc::clone(ground.bus.store()),
         worker: Arc::new(BusWorker(ground.directory.clone())),
         limits: Limits::default(),
     };
-    for child in [keeper::spec(&keeper), intake::spec(&intake)] {
-        supervisor.start_child(child).await.map_err(step("bus"))?;
-    }
-    Ok(())
+    start_child(ground, intake::spec(&intake)).await
+}
+
+async fn start_child(ground: &Ground, child: ChildSpec) -> Result<(), Fault> {
+    let supervisor = ground.family("bus").await?;
+    let started = supervisor.start_child(child).await;
+    started.map(drop).map_err(step("bus"))
 }
 
 fn unavailable(error: busker_bus::BusError) -> Fault {

@@ -13,6 +13,7 @@ use busker_packages::Packages;
 use busker_python::PythonHost;
 use tokio::sync::watch;
 
+use crate::bus;
 use crate::ground::{Ground, step, whole};
 use crate::meter::Meter;
 use crate::ports;
@@ -60,6 +61,7 @@ impl Node {
                 "stored packages are not up after {seconds} s; the node serves without them meanwhile"
             );
         }
+        bus::take_work(&self.ground).await?;
         let front = self.ground.family("front").await?;
         for listener in serving::listeners(self)? {
             let opened = front.start_child(listener).await;
