@@ -93,6 +93,8 @@ type Called = BoxFuture<'static, (MemberId, Result<Wire, Fault>)>;
 struct Wanted {
     since: Instant,
     called: Option<Instant>,
+    /// Whether it was said that calls fail.
+    told: bool,
 }
 
 struct Porter {
@@ -148,7 +150,7 @@ impl Porter {
                 },
                 Some((peer, called)) = self.calls.next() => match called {
                     Ok(wire) => self.hand_over(wire, false),
-                    Err(fault) => tracing::debug!("a call to {peer} came to nothing: {fault:?}"),
+                    Err(fault) => self.failed(&peer, &fault),
                 },
                 _ = ticks.tick() => self.look(),
                 Ok(()) = view.changed() => self.look(),
@@ -175,6 +177,22 @@ impl Porter {
         if server.cast(opened).is_err() {
             tracing::debug!("a connection came while the server ends");
         }
+    }
+
+    /// The first failure of each peer is told; the calls go on.
+    fn failed(&mut self, peer: &MemberId, fault: &Fault) {
+        let told = match self.wanted.get_mut(peer) {
+            Some(wanted) => std::mem::replace(&mut wanted.told, true),
+            None => true,
+        };
+        if told {
+            tracing::debug!("a call to {peer} came to nothing: {fault:?}");
+            return;
+        }
+        tracing::warn!(
+            "there is no session with node {}, and no operation on it from here: {fault:?}",
+            peer.name
+        );
     }
 
     /// Holds sessions against the roster.
@@ -208,6 +226,7 @@ impl Porter {
             let wanted = self.wanted.entry(peer.id.clone()).or_insert(Wanted {
                 since: now,
                 called: None,
+                told: false,
             });
             // One of two calls, and it is the one whose call `ractor_cluster` would keep if both did.
             let ours = *self.introduction.me.to_string() > *peer.id.to_string();

@@ -10,7 +10,8 @@ use futures::future::BoxFuture;
 use rustls::client::verify_server_name;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, version};
 use tokio::net::{TcpListener, TcpStream};
@@ -68,6 +69,8 @@ impl TcpTransport {
             WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
                 .build()
                 .map_err(|error| wrong("cluster.authority", &files.authority, error))?;
+        check_own(&chain()?, clients.as_ref())
+            .map_err(|why| wrong("cluster.certificate", &files.certificate, why))?;
         let own = |error| wrong("cluster.key", &files.key, error);
         let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&version::TLS13])
@@ -97,6 +100,23 @@ fn certificates(field: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>
         return Err(wrong(field, path, "holds no certificate; PEM is expected"));
     }
     Ok(read)
+}
+
+/// A certificate that the others will refuse is found out here, where the field is known.
+fn check_own(
+    chain: &[CertificateDer<'static>],
+    authority: &dyn ClientCertVerifier,
+) -> Result<(), String> {
+    let Some((own, above)) = chain.split_first() else {
+        return Ok(());
+    };
+    let checked = authority.verify_client_cert(own, above, UnixTime::now());
+    checked.map(drop).map_err(|error| {
+        format!(
+            "does not hold for cluster.authority ({error}): take the certificate that this authority has issued for \
+             this node; `busker create join-token` issues another"
+        )
+    })
 }
 
 fn wrong(field: &str, path: &Path, error: impl std::fmt::Display) -> Fault {

@@ -108,13 +108,20 @@ async fn a_node_of_another_name_is_not_taken_for_the_one_that_was_meant() {
 async fn whoever_has_a_certificate_of_another_authority_is_refused() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let second = ours.node("node2");
-    // It trusts ours, but was issued by theirs.
-    let stranger = node(&theirs.files("node1", &ours));
-    let (_, accepted) = call(&stranger, &second, "node2").await;
-    assert!(accepted.is_err());
-    // It trusts theirs only.
-    let (dialled, _) = call(&theirs.node("node1"), &second, "node2").await;
-    assert!(dialled.is_err());
+    let (dialled, accepted) = call(&theirs.node("node1"), &second, "node2").await;
+    assert!(dialled.is_err() && accepted.is_err());
+}
+
+#[tokio::test]
+async fn a_certificate_that_others_would_refuse_is_found_out_at_once() {
+    let (ours, theirs) = (Authority::new(), Authority::new());
+    let files = theirs.files("node1", &ours);
+    let fault = TcpTransport::new((Ipv4Addr::LOCALHOST, 0).into(), &files).unwrap_err();
+    let said = fault.to_string();
+    assert!(
+        said.starts_with("cluster.certificate") && said.contains("join-token"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
