@@ -59,6 +59,7 @@ fn schema() -> Value {
             "params_pri": {"enum": ["channel-params-over-msg", "msg-over-channel-params"], "description": "Whether parameters beat fields of the message."},
             "url_params_pri": {"enum": ["qs-over-path", "path-over-qs"], "description": "Whether the query or the path wins when both have a parameter."},
             "cancel_on_disconnect": {"type": "boolean", "description": "Whether a request ends where it stands when its client hangs up."},
+            "placement": {"enum": ["every-node", "singleton"], "description": "Which nodes of a cluster serve it: all, or the one that holds the singleton role."},
             "expose_tracebacks": {"type": "boolean", "description": "Whether the caller sees tracebacks; for development."},
         },
     })

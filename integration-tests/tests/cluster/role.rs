@@ -301,3 +301,34 @@ async fn jobs_fire_on_the_holder_and_no_due_time_twice_when_it_is_killed() {
     assert_eq!(due.len(), count, "{all:?}");
     cluster.start_again();
 }
+
+#[tokio::test]
+async fn a_channel_that_is_a_singleton_is_served_by_the_holder_alone_and_moves_with_the_role() {
+    let cluster = ClusterEnvironment::start(3, "").await;
+    let settings = json!({"url_path": "/one", "service": "samples.echo", "placement": "singleton"});
+    cluster.create_object("channel.http", "one", settings).await;
+    let status = async |node: u16| {
+        let request = cluster.http.post(cluster.channel(node, "/one"));
+        let answer = request.body(r#"{"text":"hi"}"#).send().await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
+    };
+    let mut holder = agreed(&cluster).await;
+    for _ in 0..2 {
+        until("the holder to serve it", SOON, || async {
+            (status(holder).await?.0 == 200).then_some(())
+        })
+        .await;
+        let (code, body) = status(other(holder)).await.unwrap();
+        assert!(
+            code == 503
+                && body.contains("served-elsewhere")
+                && body.contains(&format!("node{holder}")),
+            "{code} {body}"
+        );
+        cluster.signal(holder, Signal::SIGKILL);
+        takeover(&cluster, holder).await;
+        cluster.start_again();
+        cluster.whole().await;
+        holder = agreed(&cluster).await;
+    }
+}

@@ -25,7 +25,12 @@ pub(crate) fn problem(cid: Cid, fault: &Fault) -> HttpResponse {
 }
 
 /// Codes of states that an operator chose: requests that meet them are no news, however many come.
-const CHOSEN: [&str; 3] = ["standby", "inactive", "service-inactive"];
+const CHOSEN: [&str; 4] = [
+    "standby",
+    "inactive",
+    "service-inactive",
+    "served-elsewhere",
+];
 
 /// Once per request: what is ours is a line at error, with all an operator needs; a caller's mistake, or a state an
 /// operator chose, is one at debug. `channel` is `None` for the API.

@@ -12,7 +12,7 @@ use busker_connector_http::{ChannelSettings, ParamsPriority, SoapVersion as Want
 use busker_kit::clock;
 use busker_model::invocation::HttpHead;
 use busker_model::{
-    ChannelKind, Cid, ErrorClass, Fault, Principal, Request, TraceParent, Transport,
+    ChannelKind, Cid, ErrorClass, Fault, Placement, Principal, Request, TraceParent, Transport,
 };
 use busker_pipeline::params;
 use busker_pipeline::{
@@ -25,6 +25,7 @@ use bytes::Bytes;
 
 use crate::answer::{answer, log};
 use crate::body::{self, BodyLimits};
+use crate::cluster::Membership;
 use crate::meter::Meter;
 use crate::patience::Turns;
 use crate::readiness::{Board, Readiness};
@@ -43,6 +44,8 @@ pub(crate) struct Front {
     pub(crate) meter: Meter,
     /// Bounds of bodies; a channel may set another length.
     pub(crate) limits: BodyLimits,
+    /// The cluster, for channels that one node at a time serves; a node that is alone serves them.
+    pub(crate) membership: Option<Membership>,
 }
 
 /// What of a request is known before its body is read.
@@ -204,6 +207,9 @@ impl Front {
         if !route.active {
             return Err(away(format!("channel {:?} is inactive", route.name)).code("inactive"));
         }
+        if route.settings.placement == Placement::Singleton {
+            self.has_role(&route.name)?;
+        }
         if let Some(method) = &route.settings.method
             && method != request.method().as_str()
         {
@@ -218,6 +224,24 @@ impl Front {
             return Err(away(message).code("waiting-for-service"));
         }
         Ok(())
+    }
+}
+
+impl Front {
+    /// Whether this node is the one that serves singletons.
+    fn has_role(&self, channel: &str) -> Result<(), Fault> {
+        let Some(membership) = &self.membership else {
+            return Ok(());
+        };
+        if membership.role.epoch().is_some() {
+            return Ok(());
+        }
+        let there = membership.role_holder();
+        let there = there.map_or_else(
+            || "no node at the moment".to_owned(),
+            |node| format!("node {node}, which holds the role"),
+        );
+        Err(away(format!("channel {channel:?} is served by {there}")).code("served-elsewhere"))
     }
 }
 

@@ -35,6 +35,7 @@ fn channels(node: &Node) -> Result<ChildSpec, Fault> {
             bytes: limits.body_bytes,
             time: Duration::from_millis(limits.body_timeout_ms),
         },
+        membership: node.ground.membership.clone(),
     };
     let socket = Socket::new(node, &node.ground.config.http)?;
     let open = move || {

@@ -77,6 +77,17 @@ impl DataFormat {
     }
 }
 
+/// Which nodes of a cluster serve a channel.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// All of them.
+    #[default]
+    EveryNode,
+    /// The one that holds the singleton role; another takes over with the role.
+    Singleton,
+}
+
 /// The envelope around an HTTP body; the words are Zato's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Transport {

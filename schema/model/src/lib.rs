@@ -24,7 +24,9 @@ pub mod trace;
 
 pub use cid::Cid;
 pub use error::{ErrorClass, Exception, Fault, Side, SourceFrame};
-pub use invocation::{ChannelKind, DataFormat, Payload, Principal, Reply, Request, Transport};
+pub use invocation::{
+    ChannelKind, DataFormat, Payload, Placement, Principal, Reply, Request, Transport,
+};
 pub use name::{NameError, ServiceName};
 pub use object::{Family, Object, ObjectKey};
 pub use report::{ActorState, SupervisionReport};

@@ -2,7 +2,7 @@
 
 use busker_model::invocation::UrlParamsPriority;
 use busker_model::object::{Reference, Violation};
-use busker_model::{DataFormat, Family, ServiceName, Transport};
+use busker_model::{DataFormat, Family, Placement, ServiceName, Transport};
 use serde::{Deserialize, Serialize};
 
 use crate::outgoing_settings::SoapVersion;
@@ -67,6 +67,9 @@ pub struct ChannelSettings {
     /// Whether a request ends where it stands when its client hangs up; otherwise it goes on, and its answer is dropped.
     #[serde(default)]
     pub cancel_on_disconnect: bool,
+    /// Which nodes serve it.
+    #[serde(default)]
+    pub placement: Placement,
     /// Whether a service's traceback goes to the caller; for development only.
     #[serde(default)]
     pub expose_tracebacks: bool,
