@@ -68,10 +68,14 @@ impl ClusterEnvironment {
 
     /// Makes a cluster.
     pub async fn create(nodes: u16) -> Self {
+        Self::create_over(RedisServer::start().await.unwrap(), nodes, &[]).await
+    }
+
+    /// Makes a cluster over a Redis of the caller's; `more` are words for quickstart.
+    pub async fn create_over(redis: RedisServer, nodes: u16, more: &[&str]) -> Self {
         drop(rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::tempdir().unwrap();
-        let (postgres, redis) = tokio::join!(PostgresServer::start(), RedisServer::start());
-        let (postgres, redis) = (postgres.unwrap(), redis.unwrap());
+        let postgres = PostgresServer::start().await.unwrap();
         let database = postgres.new_database().unwrap();
         let OdbConfig::Postgres { url, password, .. } = postgres.config(&database, "") else {
             panic!("a PostgreSQL has a URL");
@@ -81,21 +85,23 @@ impl ClusterEnvironment {
         let dir = folder.path().join("env");
         // One more than it has: a test may add a node.
         let port_base = free_port_base(nodes + 1);
-        let made = busker(&[
+        let (nodes_word, base, redis_url) = (nodes.to_string(), port_base.to_string(), redis.url());
+        let words = [
             "quickstart",
             "create",
             dir.to_str().unwrap(),
             "--nodes",
-            &nodes.to_string(),
+            &nodes_word,
             "--odb",
             url.trim_end_matches('?'),
             "--odb-password-file",
             password_file.to_str().unwrap(),
             "--redis",
-            &redis.url(),
+            &redis_url,
             "--port-base",
-            &port_base.to_string(),
-        ]);
+            &base,
+        ];
+        let made = busker(&[&words, more].concat());
         assert_eq!(made.code, 0, "{made:?}");
         let token = std::fs::read_to_string(dir.join("cli.token")).unwrap();
         let http = reqwest::Client::builder().no_proxy();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use busker_model::{ErrorClass, Fault, Secret};
 use deadpool_redis::redis::aio::{MultiplexedConnection, PubSub};
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, RedisError,
-    ScriptInvocation,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
+    RedisError, ScriptInvocation, TlsCertificates,
 };
 use parking_lot::Mutex;
 use tokio::time::timeout;
@@ -17,8 +17,10 @@ use crate::limits::{COMMAND_TIMEOUT, CONNECT_TIMEOUT};
 /// Where Redis is, and which cluster this is in it.
 #[derive(Debug, Clone)]
 pub struct RedisAddress {
-    /// `redis://host:port/database`, without a password.
+    /// `redis://host:port/database`, or `rediss://` for TLS; without a password.
     pub url: String,
+    /// PEM of the authority behind a server with TLS; `None` means the public ones.
+    pub root_certificate: Option<Vec<u8>>,
     /// Password.
     pub password: Option<Secret>,
     /// Cluster; part of every key and channel.
@@ -45,7 +47,9 @@ impl Link {
     pub(crate) fn open(address: &RedisAddress) -> Result<Self, Fault> {
         // The error of the parser may quote the URL, and so a password.
         let wrong = || {
-            Fault::invalid("cluster.redis: must be redis://host:port/database, without a password")
+            Fault::invalid(
+                "cluster.redis: must be redis://host:port/database, or rediss:// for TLS, without a password",
+            )
         };
         let url = address.url.as_str();
         let info = url.into_connection_info().map_err(|_| wrong())?;
@@ -59,8 +63,12 @@ impl Link {
                 info.set_redis_settings(settings.set_password(password.expose()))
             }
         };
+        let client = match &address.root_certificate {
+            None => Client::open(info).map_err(|_| wrong())?,
+            Some(authority) => trusting(info, authority)?,
+        };
         Ok(Self {
-            client: Client::open(info).map_err(|_| wrong())?,
+            client,
             prefix: format!("busker:{{{}}}:", address.cluster),
             connection: Mutex::default(),
         })
@@ -145,6 +153,19 @@ impl Link {
             }
         }
     }
+}
+
+/// A client that trusts that authority and no other.
+fn trusting(info: ConnectionInfo, authority: &[u8]) -> Result<Client, Fault> {
+    let trusted = TlsCertificates {
+        client_tls: None,
+        root_cert: Some(authority.to_vec()),
+    };
+    Client::build_with_tls(info, trusted).map_err(|error| {
+        Fault::invalid(format!(
+            "cluster.redis_root_certificate: {error}: name a PEM file with the certificate of the authority"
+        ))
+    })
 }
 
 fn away(error: &RedisError) -> Fault {

@@ -12,5 +12,6 @@ mod joining;
 mod messages;
 mod role;
 mod roster;
+mod secured;
 mod sessions;
 mod trace;

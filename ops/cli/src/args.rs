@@ -84,9 +84,12 @@ pub(crate) struct QuickstartArgs {
     /// File with the password of a PostgreSQL database
     #[arg(long, value_name = "FILE")]
     pub(crate) odb_password_file: Option<PathBuf>,
-    /// Redis, for a cluster: redis://host:port/database without a password
+    /// Redis, for a cluster: redis://host:port/database, or rediss:// for TLS, without a password
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
+    /// PEM file of the authority behind the certificate of a Redis with TLS
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redis_root_certificate: Option<PathBuf>,
     /// File with the password of Redis
     #[arg(long, value_name = "FILE")]
     pub(crate) redis_password_file: Option<PathBuf>,

@@ -48,6 +48,7 @@ struct Bundle {
     cluster_secret: String,
     redis: String,
     redis_password: Option<String>,
+    redis_authority: Option<String>,
     transport: ClusterTransport,
     certificate: String,
     certificate_key: String,
@@ -109,20 +110,7 @@ pub(crate) async fn join_token(args: &JoinTokenArgs) -> Result<(), Failure> {
         ));
     }
     let issued = authority::open(&environment.dir.join("ca"))?.issue(&args.node)?;
-    let key = known.key_path();
-    let bundle = Bundle {
-        cluster: known.node.cluster.clone(),
-        busker_key: fs::read_to_string(&key).map_err(|error| Failure::file(&key, &error))?,
-        cluster_secret: shared.secret.expose().to_owned(),
-        redis: shared.redis,
-        redis_password: shared
-            .redis_password
-            .map(|password| password.expose().to_owned()),
-        transport: shared.transport,
-        certificate: issued.certificate,
-        certificate_key: issued.key,
-        authority: issued.authority,
-    };
+    let bundle = bundle(known, shared, issued)?;
     let (vault, key) = Vault::fresh()?;
     let bundle = Secret::new(json(&bundle)?);
     let sealed = vault.seal(&Joins::place(&args.node), &bundle)?;
@@ -146,6 +134,28 @@ pub(crate) async fn join_token(args: &JoinTokenArgs) -> Result<(), Failure> {
         crate::info::utc(expires_ms)
     ))?;
     output::say("On the other machine: busker create node DIR --token-file FILE --host ADDRESS")
+}
+
+fn bundle(
+    known: &NodeConfig,
+    shared: cluster::Shared,
+    issued: authority::Issued,
+) -> Result<Bundle, Failure> {
+    let key = known.key_path();
+    Ok(Bundle {
+        cluster: known.node.cluster.clone(),
+        busker_key: fs::read_to_string(&key).map_err(|error| Failure::file(&key, &error))?,
+        cluster_secret: shared.secret.expose().to_owned(),
+        redis: shared.redis,
+        redis_password: shared
+            .redis_password
+            .map(|password| password.expose().to_owned()),
+        redis_authority: shared.redis_authority,
+        transport: shared.transport,
+        certificate: issued.certificate,
+        certificate_key: issued.key,
+        authority: issued.authority,
+    })
 }
 
 fn millis(time: Duration) -> i64 {
@@ -239,6 +249,7 @@ fn fill(
     let shared = cluster::Shared {
         redis: bundle.redis,
         redis_password: bundle.redis_password.map(Secret::new),
+        redis_authority: bundle.redis_authority,
         secret: Secret::new(bundle.cluster_secret),
         transport: bundle.transport,
     };

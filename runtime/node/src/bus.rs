@@ -85,6 +85,9 @@ fn unavailable(error: busker_bus::BusError) -> Fault {
 }
 
 fn root_certificate(config: &NodeConfig) -> Result<Option<Vec<u8>>, Fault> {
+    if let (None, Some(cluster)) = (&config.bus.url, &config.cluster) {
+        return cluster.redis_root_certificate(config).map_err(step("bus"));
+    }
     let Some(file) = &config.bus.root_certificate else {
         return Ok(None);
     };

@@ -52,6 +52,7 @@ impl Membership {
         let password = section.redis_password(config).map_err(&wrong)?;
         let redis = RedisAddress {
             url: section.redis.clone(),
+            root_certificate: section.redis_root_certificate(config).map_err(&wrong)?,
             password,
             cluster: config.node.cluster.clone(),
         };

@@ -249,16 +249,20 @@ impl NodeConfig {
 
     /// A secret in a file of its own.
     fn read_secret(&self, field: &str, file: &Path) -> Result<Secret, ConfigError> {
+        let text = self.read_text(field, file)?;
+        Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+    }
+
+    fn read_text(&self, field: &str, file: &Path) -> Result<String, ConfigError> {
         let path = self.path(file);
-        let text = std::fs::read_to_string(&path).map_err(|error| ConfigError {
+        std::fs::read_to_string(&path).map_err(|error| ConfigError {
             file: self.dir.join(CONFIG_FILE),
             faults: vec![ConfigFault {
                 line: None,
                 field: field.to_owned(),
                 message: format!("{}: {error}", path.display()),
             }],
-        })?;
-        Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+        })
     }
 }
 

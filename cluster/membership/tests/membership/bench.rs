@@ -48,6 +48,7 @@ impl Bench {
     pub(crate) fn address(&self) -> RedisAddress {
         RedisAddress {
             url: self.redis.url(),
+            root_certificate: None,
             password: None,
             cluster: "c".to_owned(),
         }

@@ -16,6 +16,8 @@ use crate::prompt;
 const SECRET_FILE: &str = "cluster.secret";
 /// File with the password of Redis, in each node's folder.
 const REDIS_PASSWORD_FILE: &str = "redis.password";
+/// File with the authority behind the certificate of Redis, in each node's folder.
+const REDIS_AUTHORITY_FILE: &str = "redis-ca.pem";
 /// Longest wait for Redis to be reached.
 const REACH: Duration = Duration::from_secs(3);
 /// Port of Redis when the URL names none.
@@ -36,6 +38,11 @@ pub(super) fn check(args: &QuickstartArgs) -> Result<(), Failure> {
     let Some(redis) = &args.redis else {
         return Ok(());
     };
+    if args.redis_root_certificate.is_some() && !redis.starts_with("rediss://") {
+        return Err(Failure::usage(
+            "--redis-root-certificate: means nothing without TLS: make --redis a rediss:// one, or leave this out",
+        ));
+    }
     if !shares {
         return Err(Failure::usage(
             "--redis: is for a cluster, which shares its database: give --odb postgresql://user@host:port/database as well",
@@ -49,7 +56,7 @@ pub(super) fn check(args: &QuickstartArgs) -> Result<(), Failure> {
 
 /// Whether somebody listens there; what a node does without Redis is wait, which would be found out late.
 fn reach(url: &str) -> Result<(), Failure> {
-    let authority = url.trim_start_matches("redis://");
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = authority.split('/').next().unwrap_or_default();
     let address = if authority.contains(':') {
         authority.to_owned()
@@ -69,10 +76,16 @@ fn reach(url: &str) -> Result<(), Failure> {
         .map_err(|error| failed(&error))
 }
 
+fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file).map_err(|error| Failure::file(file, &error))
+}
+
 /// What all nodes of a cluster have alike.
 pub(crate) struct Shared {
     pub(crate) redis: String,
     pub(crate) redis_password: Option<Secret>,
+    /// PEM of the authority behind its certificate.
+    pub(crate) redis_authority: Option<String>,
     pub(crate) secret: Secret,
     pub(crate) transport: ClusterTransport,
 }
@@ -87,6 +100,11 @@ impl Shared {
         Ok(Some(Self {
             redis: redis.clone(),
             redis_password: file.map(prompt::password_file).transpose()?,
+            redis_authority: args
+                .redis_root_certificate
+                .as_deref()
+                .map(read)
+                .transpose()?,
             secret: password::secret()?,
             transport: ClusterTransport::Tcp,
         }))
@@ -100,6 +118,11 @@ impl Shared {
         Ok(Some(Self {
             redis: section.redis.clone(),
             redis_password: section.redis_password(node)?,
+            redis_authority: section
+                .redis_root_certificate
+                .as_deref()
+                .map(|file| read(&node.path(file)))
+                .transpose()?,
             secret: section.secret(node)?,
             transport: section.transport,
         }))
@@ -109,6 +132,9 @@ impl Shared {
     pub(crate) fn write(&self, node: &Path) -> Result<(), Failure> {
         let secret = format!("{}\n", self.secret.expose());
         write_private(&node.join(SECRET_FILE), &secret)?;
+        if let Some(authority) = &self.redis_authority {
+            write_private(&node.join(REDIS_AUTHORITY_FILE), authority)?;
+        }
         match &self.redis_password {
             None => Ok(()),
             Some(password) => write_private(&node.join(REDIS_PASSWORD_FILE), password.expose()),
@@ -121,6 +147,10 @@ impl Shared {
             None => String::new(),
             Some(_) => format!("redis_password_file = \"{REDIS_PASSWORD_FILE}\"\n"),
         };
+        let authority = match &self.redis_authority {
+            None => String::new(),
+            Some(_) => format!("redis_root_certificate = \"{REDIS_AUTHORITY_FILE}\"\n"),
+        };
         let transport = match self.transport {
             ClusterTransport::Tcp => {
                 "# transport = \"redis\"   # where nodes reach Redis but not each other"
@@ -132,7 +162,7 @@ impl Shared {
 # The other nodes: found over Redis, reached at `listen`.
 [cluster]
 redis = {redis}
-{password}listen = \"{listen}\"
+{authority}{password}listen = \"{listen}\"
 {transport}
 ",
             redis = template::quoted(&self.redis),

@@ -11,6 +11,7 @@ fn args(dir: PathBuf) -> QuickstartArgs {
         odb: None,
         odb_password_file: None,
         redis: None,
+        redis_root_certificate: None,
         redis_password_file: None,
         admin_password_file: None,
         port_base: 3000,

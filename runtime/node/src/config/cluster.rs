@@ -27,8 +27,11 @@ pub enum ClusterTransport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterSection {
-    /// `redis://host:port/database`, without a password.
+    /// `redis://host:port/database`, or `rediss://` for TLS; without a password.
     pub redis: String,
+    /// PEM file of the authority behind the certificate of a Redis with TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redis_root_certificate: Option<PathBuf>,
     /// File with the password of Redis, in place of the variable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redis_password_file: Option<PathBuf>,
@@ -78,6 +81,12 @@ impl ClusterSection {
         let mut fault = |field: &str, message: &str| faults.push(Violation::new(field, message));
         if let Some(message) = redis_url(&self.redis) {
             fault("cluster.redis", message);
+        }
+        if self.redis_root_certificate.is_some() && !self.redis.starts_with("rediss://") {
+            fault(
+                "cluster.redis_root_certificate",
+                "means nothing without TLS: make cluster.redis a rediss:// one, or leave this out",
+            );
         }
         match (self.transport, self.listen) {
             (ClusterTransport::Tcp, None) => fault(
@@ -137,6 +146,9 @@ impl ClusterSection {
             needed.push(("cluster.redis_password_file", config.path(file)));
             private.push(config.path(file));
         }
+        if let Some(file) = &self.redis_root_certificate {
+            needed.push(("cluster.redis_root_certificate", config.path(file)));
+        }
         if self.transport == ClusterTransport::Tcp {
             needed.extend([
                 ("cluster.certificate", config.path(&self.certificate)),
@@ -161,6 +173,20 @@ impl ClusterSection {
         }
     }
 
+    /// The authority behind the certificate of Redis, PEM.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the file cannot be read.
+    pub fn redis_root_certificate(
+        &self,
+        config: &NodeConfig,
+    ) -> Result<Option<Vec<u8>>, ConfigError> {
+        let field = "cluster.redis_root_certificate";
+        let file = self.redis_root_certificate.as_deref();
+        file.map(|file| config.read_text(field, file).map(String::into_bytes))
+            .transpose()
+    }
+
     /// The secret of the cluster.
     ///
     /// # Errors
@@ -180,9 +206,15 @@ fn is_reachable(told: &str) -> bool {
 /// What is wrong with the URL of Redis.
 #[must_use]
 pub fn redis_url(url: &str) -> Option<&'static str> {
-    let Some(rest) = url.strip_prefix("redis://") else {
-        return Some("use redis://host:port/database");
+    let rest = url
+        .strip_prefix("redis://")
+        .or_else(|| url.strip_prefix("rediss://"));
+    let Some(rest) = rest else {
+        return Some("use redis://host:port/database, or rediss:// for TLS");
     };
+    if rest.contains('#') {
+        return Some("holds a '#': the certificate of Redis is always checked");
+    }
     rest.contains('@').then_some(
         "holds a user or a password: put the password in a file of mode 0600 and name it as redis_password_file",
     )

@@ -250,6 +250,12 @@ fn what_cannot_be_a_cluster_is_refused_by_field_with_the_remedy() {
             "redis://host",
         ),
         (
+            "listen = \"127.0.0.1:18010\"",
+            "listen = \"127.0.0.1:18010\"\nredis_root_certificate = \"ca.pem\"",
+            "cluster.redis_root_certificate",
+            "rediss://",
+        ),
+        (
             "redis://127.0.0.1",
             "redis://:hunter2@127.0.0.1",
             "cluster.redis",
