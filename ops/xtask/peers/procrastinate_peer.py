@@ -22,8 +22,18 @@ async def work():
         await app.run_worker_async(concurrency=64, install_signal_handlers=True, delete_jobs='successful')
 
 
+async def schema():
+    """Waits until the worker has made the tables; 30 s at most."""
+    for _ in range(300):
+        if await app.check_connection_async():
+            return
+        await asyncio.sleep(0.1)
+    raise SystemExit('the worker has made no tables')
+
+
 async def load(messages, rate):
     async with app.open_async():
+        await schema()
         began = time.time()
         for size, due in steps(messages, rate):
             await asyncio.sleep(max(0.0, began + due - time.time()))
