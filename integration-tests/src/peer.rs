@@ -1,5 +1,6 @@
 //! A stand-in for a system that services call over HTTP: it answers as the test says and keeps what it was asked.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +124,18 @@ impl Peer {
     #[must_use]
     pub fn seen(&self) -> Vec<PeerRequest> {
         self.shared.seen.lock().clone()
+    }
+
+    /// How often it was asked under each cid, for services that send theirs along.
+    #[must_use]
+    pub fn asked_by_cid(&self) -> HashMap<String, usize> {
+        let mut asked = HashMap::new();
+        for request in &*self.shared.seen.lock() {
+            *asked
+                .entry(request.header("x-zato-cid").to_owned())
+                .or_default() += 1;
+        }
+        asked
     }
 }
 

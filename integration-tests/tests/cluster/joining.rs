@@ -60,6 +60,13 @@ async fn a_node_joins_by_its_token_once_serves_and_is_removed() {
             path(&token),
         ])
     };
+    for name in ["../node4", ""] {
+        let wrong = invite(name);
+        assert!(
+            wrong.code != 0 && wrong.stderr.contains("--node"),
+            "{wrong:?}"
+        );
+    }
     let taken = invite("node2");
     assert!(
         taken.code != 0 && taken.stderr.contains("--node"),

@@ -69,17 +69,6 @@ async fn settled(cluster: &ClusterEnvironment) -> Value {
     .await
 }
 
-/// How often each cid had its effect.
-fn effects(sink: &Peer) -> HashMap<String, usize> {
-    let mut effects = HashMap::new();
-    for request in sink.seen() {
-        *effects
-            .entry(request.header("x-zato-cid").to_owned())
-            .or_default() += 1;
-    }
-    effects
-}
-
 /// Those that had no effect.
 fn lost(accepted: &HashSet<String>, effects: &HashMap<String, usize>) -> usize {
     let lost = accepted.iter().filter(|cid| !effects.contains_key(*cid));
@@ -120,7 +109,7 @@ async fn none_is_lost_with_killed_nodes(count: usize) {
     let ledger = settled(&cluster).await;
     assert_eq!(ledger["balances"], true, "{ledger}");
     assert_eq!(ledger["losses"], json!([]), "{ledger}");
-    let effects = effects(&sink);
+    let effects = sink.asked_by_cid();
     assert_eq!(lost(&accepted, &effects), 0, "{ledger}");
     println!(
         "{} of {count} accepted while {killed} nodes were killed, none lost, {} ran more than once, in {:?}",
@@ -157,7 +146,7 @@ async fn a_redis_that_comes_back_empty_loses_nothing_durable_and_the_ledger_coun
     sink.answer_with(|_| PeerAnswer::ok("text/plain", ""));
     cluster.redis.run().await.unwrap();
     let ledger = settled(&cluster).await;
-    let effects = effects(&sink);
+    let effects = sink.asked_by_cid();
     assert_eq!(lost(&durable, &effects), 0, "{ledger}");
     assert_eq!(lost(&meanwhile, &effects), 0, "{ledger}");
     let told: Vec<u64> = ledger["losses"]

@@ -1,12 +1,14 @@
 //! A cluster whose Redis speaks TLS alone and wants a password.
 
 use std::path::Path;
+use std::time::Duration;
 
 use busker_bus::testing::{RedisServer, TlsFiles};
-use busker_integration_tests::{ClusterEnvironment, busker};
+use busker_integration_tests::{ClusterEnvironment, busker, until};
 use nix::sys::signal::Signal;
 use serde_json::json;
 
+const SOON: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "s3cret-of-redis";
 
 /// Certificates for this machine, as quickstart makes them: those of a node, and the authority.
@@ -45,16 +47,12 @@ async fn a_cluster_over_a_redis_with_tls_and_a_password_elects_and_carries_messa
     let input = json!({"name": "samples.echo", "payload": {"text": "hi"}, "async": true});
     let answer = cluster.ok(2, "busker.service.invoke", input).await;
     let cid = json!({"cid": answer["cid"]});
-    busker_integration_tests::until(
-        "it to be done",
-        std::time::Duration::from_secs(20),
-        || async {
-            let status = cluster
-                .ok(1, "busker.message.get-status", cid.clone())
-                .await;
-            (status["state"] == "done").then_some(())
-        },
-    )
+    until("it to be done", SOON, || async {
+        let status = cluster
+            .ok(1, "busker.message.get-status", cid.clone())
+            .await;
+        (status["state"] == "done").then_some(())
+    })
     .await;
     assert!(!cluster.logs().contains(PASSWORD));
 

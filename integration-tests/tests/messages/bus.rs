@@ -80,12 +80,6 @@ impl Bus {
 
     /// How often the sink heard of each cid.
     pub(crate) fn effects(&self) -> HashMap<String, usize> {
-        let mut effects = HashMap::new();
-        for request in self.sink.seen() {
-            *effects
-                .entry(request.header("x-zato-cid").to_owned())
-                .or_default() += 1;
-        }
-        effects
+        self.sink.asked_by_cid()
     }
 }

@@ -4,7 +4,6 @@
 //! over holds the key to them, the address of the database, and nothing else of worth. Whoever uses it deletes what waits.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use busker_kit::clock;
 use busker_model::Secret;
-use busker_model::name::check_object_name;
 use busker_node::{ClusterTransport, NodeConfig};
 use busker_odb::joins::{Invitation, Joins};
 use busker_odb::{Odb, OdbConfig, Vault};
@@ -23,7 +21,7 @@ use crate::environment::{Environment, TOKEN_FILE};
 use crate::exit::{Exit, Failure};
 use crate::quickstart::folder::{Common, NodeFolder, make_private};
 use crate::quickstart::{self, authority, cluster, write_private};
-use crate::{output, prompt};
+use crate::{lifecycle, output, prompt};
 
 /// What every join token starts with, so that a leaked one is recognised.
 const PREFIX: &str = "busker-join-1.";
@@ -79,8 +77,8 @@ async fn open_odb(url: &str, password_file: Option<&Path>) -> Result<Odb, Failur
 
 /// Invites a node: a token that makes it, once.
 pub(crate) async fn join_token(args: &JoinTokenArgs) -> Result<(), Failure> {
-    if let Err(error) = check_object_name(&args.node) {
-        return Err(Failure::usage(format!("--node: {}", error.reason)));
+    if let Some(wrong) = busker_node::wrong_name(&args.node) {
+        return Err(Failure::usage(format!("--node: {wrong}")));
     }
     let environment = Environment::open(&args.dir)?;
     let known = &environment.nodes[0];
@@ -268,16 +266,11 @@ fn fill(
     })?;
     // Read back, so that what is written is what a node accepts.
     let config = NodeConfig::load(&folder.dir)?;
-    free("http", config.http.listen)?;
-    free("admin", config.admin.listen)
-}
-
-/// Told now rather than at the first start.
-fn free(section: &str, listen: SocketAddr) -> Result<(), Failure> {
-    match std::net::TcpListener::bind(listen) {
-        Ok(_) => Ok(()),
-        Err(error) => output::say(&format!(
-            "note: {listen} of [{section}] cannot be listened on now ({error}): change listen in busker.toml, or stop what uses it"
-        )),
+    for (section, listen) in [("http", config.http.listen), ("admin", config.admin.listen)] {
+        // Told now rather than at the first start, which is when it matters.
+        if let Err(failure) = lifecycle::free(section, listen) {
+            output::say(&format!("note: {}", failure.message))?;
+        }
     }
+    Ok(())
 }

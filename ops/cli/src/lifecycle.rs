@@ -122,7 +122,8 @@ async fn start_one(node: &NodeConfig, began: Instant) -> Result<(), Failure> {
     Err(Failure::new(Exit::Timeout, message))
 }
 
-fn free(section: &str, listen: SocketAddr) -> Result<(), Failure> {
+/// Whether an address can be listened on.
+pub(crate) fn free(section: &str, listen: SocketAddr) -> Result<(), Failure> {
     match TcpListener::bind(listen) {
         Ok(_) => Ok(()),
         Err(error) => {

@@ -33,6 +33,7 @@ use folder::{Common, NodeFolder, make_private};
 const ADMIN: &str = "admin";
 /// Steps that are not the creation of a node.
 const OTHER_STEPS: u16 = 5;
+
 /// Creates the environment.
 pub(crate) async fn create(args: &QuickstartArgs) -> Result<(), Failure> {
     cluster::check(args)?;

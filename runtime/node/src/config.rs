@@ -15,6 +15,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
+pub use check::wrong_name;
 pub use cluster::{ClusterSection, ClusterTransport, REDIS_PASSWORD_VARIABLE, redis_url};
 pub use sections::{
     BusSection, LimitsSection, Listener, NodeSection, OdbSection, PythonSection, ServicesSection,

@@ -225,9 +225,7 @@ impl Front {
         }
         Ok(())
     }
-}
 
-impl Front {
     /// Whether this node is the one that serves singletons.
     fn has_role(&self, channel: &str) -> Result<(), Fault> {
         let Some(membership) = &self.membership else {

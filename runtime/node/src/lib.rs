@@ -33,5 +33,5 @@ pub use config::{
     BUS_PASSWORD_VARIABLE, BusSection, CONFIG_FILE, ClusterSection, ClusterTransport, ConfigError,
     ConfigFault, LimitsSection, Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE,
     OdbSection, PYTHON_VARIABLE, PythonSection, REDIS_PASSWORD_VARIABLE, ServicesSection,
-    TelemetrySection, TlsFiles, environment, redis_url, variable,
+    TelemetrySection, TlsFiles, environment, redis_url, variable, wrong_name,
 };

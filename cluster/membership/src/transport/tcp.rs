@@ -53,7 +53,7 @@ impl TcpTransport {
     /// # Errors
     /// `Invalid`, naming the field, the file and what is wrong with it.
     pub fn new(listen: SocketAddr, files: &TlsPaths) -> Result<Self, Fault> {
-        let chain = || certificates("cluster.certificate", &files.certificate);
+        let chain = certificates("cluster.certificate", &files.certificate)?;
         let key = || {
             PrivateKeyDer::from_pem_file(&files.key)
                 .map_err(|error| wrong("cluster.key", &files.key, error))
@@ -69,20 +69,20 @@ impl TcpTransport {
             WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
                 .build()
                 .map_err(|error| wrong("cluster.authority", &files.authority, error))?;
-        check_own(&chain()?, clients.as_ref())
+        check_own(&chain, clients.as_ref())
             .map_err(|why| wrong("cluster.certificate", &files.certificate, why))?;
         let own = |error| wrong("cluster.key", &files.key, error);
         let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&version::TLS13])
             .map_err(own)?
             .with_client_cert_verifier(clients)
-            .with_single_cert(chain()?, key()?)
+            .with_single_cert(chain.clone(), key()?)
             .map_err(own)?;
         let client = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&version::TLS13])
             .map_err(own)?
             .with_root_certificates(roots)
-            .with_client_auth_cert(chain()?, key()?)
+            .with_client_auth_cert(chain, key()?)
             .map_err(own)?;
         Ok(Self {
             listen,

@@ -35,14 +35,18 @@ pub(super) fn check(args: &QuickstartArgs) -> Result<(), Failure> {
              over Redis: give --odb postgresql://user@host:port/database and --redis redis://host:port/database",
         ));
     }
-    let Some(redis) = &args.redis else {
-        return Ok(());
-    };
-    if args.redis_root_certificate.is_some() && !redis.starts_with("rediss://") {
+    let has_tls = args
+        .redis
+        .as_deref()
+        .is_some_and(|url| url.starts_with("rediss://"));
+    if args.redis_root_certificate.is_some() && !has_tls {
         return Err(Failure::usage(
             "--redis-root-certificate: means nothing without TLS: make --redis a rediss:// one, or leave this out",
         ));
     }
+    let Some(redis) = &args.redis else {
+        return Ok(());
+    };
     if !shares {
         return Err(Failure::usage(
             "--redis: is for a cluster, which shares its database: give --odb postgresql://user@host:port/database as well",

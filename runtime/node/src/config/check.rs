@@ -22,10 +22,8 @@ impl NodeConfig {
             ("node.name", &self.node.name),
             ("node.cluster", &self.node.cluster),
         ] {
-            if let Err(error) = check_object_name(name) {
-                fault(field, format!("{}: choose another name", error.reason));
-            } else if name.contains('/') {
-                fault(field, "contains a '/': choose another name".to_owned());
+            if let Some(message) = wrong_name(name) {
+                fault(field, message);
             }
         }
         for (section, listener) in [("http", &self.http), ("admin", &self.admin)] {
@@ -172,6 +170,22 @@ fn at_least_one() -> String {
     "must be at least 1".to_owned()
 }
 
+/// What is wrong with the name of a node or a cluster.
+#[must_use]
+pub fn wrong_name(name: &str) -> Option<String> {
+    match check_object_name(name) {
+        Err(error) => Some(format!("{}: choose another name", error.reason)),
+        Ok(()) if name.contains('/') => Some("contains a '/': choose another name".to_owned()),
+        Ok(()) => None,
+    }
+}
+
+/// What follows the scheme in the URL of a Redis, with TLS or without.
+pub(super) fn redis_rest(url: &str) -> Option<&str> {
+    url.strip_prefix("redis://")
+        .or_else(|| url.strip_prefix("rediss://"))
+}
+
 /// What is wrong with the URL of the bus.
 fn bus_url(url: &str) -> Option<&'static str> {
     if let Some(path) = url.strip_prefix("sqlite:") {
@@ -179,10 +193,7 @@ fn bus_url(url: &str) -> Option<&'static str> {
             .is_empty()
             .then_some("names no file: use one such as sqlite:data/bus.db");
     }
-    let rest = url
-        .strip_prefix("redis://")
-        .or_else(|| url.strip_prefix("rediss://"));
-    let Some(rest) = rest else {
+    let Some(rest) = redis_rest(url) else {
         return Some("use sqlite:FILE, redis://host:port/database or rediss://host:port/database");
     };
     if rest.contains('#') {

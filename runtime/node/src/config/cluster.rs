@@ -7,6 +7,7 @@ use busker_model::Secret;
 use busker_model::object::Violation;
 use serde::{Deserialize, Serialize};
 
+use super::check::redis_rest;
 use super::{ConfigError, NodeConfig, variable};
 
 /// Environment variable with the password of Redis.
@@ -206,10 +207,7 @@ fn is_reachable(told: &str) -> bool {
 /// What is wrong with the URL of Redis.
 #[must_use]
 pub fn redis_url(url: &str) -> Option<&'static str> {
-    let rest = url
-        .strip_prefix("redis://")
-        .or_else(|| url.strip_prefix("rediss://"));
-    let Some(rest) = rest else {
+    let Some(rest) = redis_rest(url) else {
         return Some("use redis://host:port/database, or rediss:// for TLS");
     };
     if rest.contains('#') {

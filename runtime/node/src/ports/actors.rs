@@ -26,9 +26,7 @@ impl Actors {
             peers: node.peers.clone(),
         }
     }
-}
 
-impl Actors {
     /// The gateways of the others, when the actor is one of theirs, and which of them has it.
     fn elsewhere(&self, path: &ActorPath) -> Option<(Peers, String)> {
         let owner = path.as_str().split('/').next().unwrap_or_default();

@@ -10,6 +10,7 @@
 mod changes;
 mod fixture;
 mod jobs;
+mod joins;
 mod migrations;
 mod objects;
 mod outbox;

@@ -108,8 +108,33 @@ async fn a_node_of_another_name_is_not_taken_for_the_one_that_was_meant() {
 async fn whoever_has_a_certificate_of_another_authority_is_refused() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let second = ours.node("node2");
-    let (dialled, accepted) = call(&theirs.node("node1"), &second, "node2").await;
-    assert!(dialled.is_err() && accepted.is_err());
+    // It trusts ours, but was issued by theirs; no node of ours would start with such files.
+    let stranger = TcpTransport {
+        connector: connector(&theirs.files("node1", &ours)),
+        ..ours.node("node1")
+    };
+    let (_, accepted) = call(&stranger, &second, "node2").await;
+    assert!(accepted.is_err());
+    // It trusts theirs only.
+    let (dialled, _) = call(&theirs.node("node1"), &second, "node2").await;
+    assert!(dialled.is_err());
+}
+
+/// What dials with those files, whatever is in them.
+fn connector(files: &TlsPaths) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(&files.authority).unwrap())
+        .unwrap();
+    let own = CertificateDer::from_pem_file(&files.certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(&files.key).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![own], key)
+        .unwrap();
+    TlsConnector::from(Arc::new(config))
 }
 
 #[tokio::test]
