@@ -7,6 +7,7 @@
 )]
 
 mod curl;
+mod python;
 mod soap;
 mod trace;
 mod zeep;

@@ -13,6 +13,10 @@ class BuskerError(Exception):
 
     error_class: ClassVar[str] = "internal"
     retry: bool = False
+    #: Set by ``busker.client`` on what the API refused: the HTTP status, the code word of the problem, and the cid.
+    status: int = 0
+    code: str = ""
+    cid: Optional[str] = None
 
     def __init__(self, message: str = "", *, violations: Sequence[Mapping[str, str]] = ()) -> None:
         super().__init__(message)
