@@ -13,5 +13,5 @@ mod outgoing;
 mod stats;
 
 pub use family::{OutgoingDesired, OutgoingFamily};
-pub use outgoing::Outgoing;
+pub use outgoing::{Latest, Outgoing};
 pub use stats::ConnectionStats;

@@ -1,6 +1,7 @@
 //! The table of connections, and the port through which services send.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use busker_model::{Fault, Transport};
 use busker_service::{BoxFuture, HttpAnswer, HttpCall, OutgoingHttp, Ping};
@@ -11,11 +12,18 @@ use crate::stats::ConnectionStats;
 
 type Table = DashMap<String, Arc<Connection>>;
 
+/// The configuration as it is now, which a node runs a moment after it was written, maybe through another node.
+pub trait Latest: Send + Sync + fmt::Debug {
+    /// Waits, for a bounded time, until this node runs it.
+    fn catch_up(&self) -> BoxFuture<'static, ()>;
+}
+
 #[derive(Debug)]
 struct Inner {
     component: String,
     plain_http: Table,
     soap: Table,
+    latest: OnceLock<Arc<dyn Latest>>,
 }
 
 /// All outgoing HTTP connections of a node. Cheap to clone.
@@ -30,7 +38,14 @@ impl Outgoing {
             component: format!("busker/{node}"),
             plain_http: DashMap::new(),
             soap: DashMap::new(),
+            latest: OnceLock::new(),
         }))
+    }
+
+    /// Says how to catch up before a connection is called missing; the first one stays.
+    pub fn connect(&self, latest: Arc<dyn Latest>) {
+        // A second one would be of the same node.
+        drop(self.0.latest.set(latest));
     }
 
     /// The counters of a connection; `None` when there is none of that name.
@@ -80,6 +95,20 @@ impl Outgoing {
             .code("missing-connection")
         })
     }
+
+    /// A second look, once this node has caught up: work may come here faster than the connection that it needs.
+    async fn find_late(
+        &self,
+        name: &str,
+        transport: Transport,
+        missing: Fault,
+    ) -> Result<Arc<Connection>, Fault> {
+        let Some(latest) = self.0.latest.get() else {
+            return Err(missing);
+        };
+        latest.catch_up().await;
+        self.find(name, transport)
+    }
 }
 
 impl OutgoingHttp for Outgoing {
@@ -91,7 +120,13 @@ impl OutgoingHttp for Outgoing {
     ) -> BoxFuture<'static, Result<HttpAnswer, Fault>> {
         match self.find(connection, transport) {
             Ok(found) => Box::pin(found.send(call)),
-            Err(fault) => Box::pin(std::future::ready(Err(fault))),
+            Err(missing) => {
+                let (table, name) = (self.clone(), connection.to_owned());
+                Box::pin(async move {
+                    let found = table.find_late(&name, transport, missing).await?;
+                    found.send(call).await
+                })
+            }
         }
     }
 

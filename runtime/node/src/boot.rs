@@ -15,6 +15,7 @@ use crate::bus;
 use crate::config::NodeConfig;
 use crate::ground::{BUDGET, Ground, step};
 use crate::node::Node;
+use crate::ports::LatestRevision;
 use crate::pulse;
 use crate::readiness::{Board, Readiness};
 
@@ -104,6 +105,10 @@ async fn boot(
     let python = ground.start_python().await?;
     let packages = ground.start_packages(&python).await?;
     let (told, revision) = watch::channel(-1);
+    ground.outgoing.connect(Arc::new(LatestRevision {
+        odb: ground.odb.clone(),
+        runs: revision.clone(),
+    }));
     let reconcile = ground.reconcile_parts(told).await?;
     let peers = match &ground.membership {
         Some(membership) => Some(membership.start(&ground, revision.clone()).await?),

@@ -1,11 +1,14 @@
 //! Start, change, end: what reconcile and operators do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use busker_connector_http::Credentials;
 use busker_model::{ActorState, ErrorClass, Secret, Transport};
-use busker_service::OutgoingHttp;
+use busker_outgoing::Latest;
+use busker_service::{BoxFuture, OutgoingHttp};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::bench::{Bench, call, object};
 use crate::peer::{Peer, nobody};
@@ -33,6 +36,49 @@ async fn an_unknown_connection_is_named() {
             .class,
         ErrorClass::NotFound
     );
+}
+
+/// A node that is behind: it catches up when the test says so.
+#[derive(Debug, Default)]
+struct Behind {
+    asked: Notify,
+    shown: Notify,
+}
+
+#[derive(Debug)]
+struct Shared(Arc<Behind>);
+
+impl Latest for Shared {
+    fn catch_up(&self) -> BoxFuture<'static, ()> {
+        let behind = Arc::clone(&self.0);
+        Box::pin(async move {
+            behind.asked.notify_one();
+            behind.shown.notified().await;
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_on_its_way_to_this_node_is_waited_for() {
+    let peer = Peer::start("200 OK", "yes", AT_ONCE).await;
+    let mut bench = Bench::start().await;
+    let behind = Arc::new(Behind::default());
+    bench
+        .outgoing
+        .connect(Arc::new(Shared(Arc::clone(&behind))));
+    let outgoing = bench.outgoing.clone();
+    let sent = outgoing.send("crm", Transport::PlainHttp, call());
+    let made = async {
+        behind.asked.notified().await;
+        let address = format!("http://{}", peer.address);
+        bench.set("crm", json!({ "address": address })).await;
+        behind.shown.notify_one();
+    };
+    let (answer, ()) = tokio::join!(sent, made);
+    assert_eq!(answer.unwrap().status, 200);
+    behind.shown.notify_one();
+    let missing = outgoing.send("erp", Transport::PlainHttp, call()).await;
+    assert_eq!(missing.unwrap_err().code_str(), Some("missing-connection"));
 }
 
 #[tokio::test]
