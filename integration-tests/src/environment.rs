@@ -454,10 +454,13 @@ pub fn binary() -> PathBuf {
     if let Some(binary) = std::env::var_os("BUSKER_BINARY") {
         return binary.into();
     }
+    target().join("debug/busker")
+}
+
+/// The target folder.
+pub(crate) fn target() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root.join("target"), |dir| root.join(dir));
-    target.join("debug/busker")
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
 
 /// Runs the binary with these words.

@@ -24,6 +24,7 @@ mod load;
 mod own_node;
 mod peer;
 mod proxy;
+mod venv;
 mod wait;
 mod wire;
 
@@ -35,5 +36,6 @@ pub use load::{Hit, Load, percentile};
 pub use own_node::run_node;
 pub use peer::{Peer, PeerAnswer, PeerRequest};
 pub use proxy::{FaultProxy, Network};
+pub use venv::{own_file, succeeded, venv};
 pub use wait::until;
 pub use wire::Wire;

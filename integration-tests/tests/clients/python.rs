@@ -1,8 +1,8 @@
 //! The client of the Python package, outside the node.
 
-use std::path::Path;
 use std::process::Command;
 
+use busker_integration_tests::{own_file, succeeded};
 use serde_json::{Value, json};
 
 use crate::market;
@@ -10,18 +10,15 @@ use crate::market;
 #[tokio::test]
 async fn the_python_client_calls_invokes_watches_and_raises_what_the_api_says() {
     let environment = market().await;
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("/usr/bin/python3");
     command
-        .arg(root.join("tests/clients/python_client.py"))
+        .arg(own_file("tests/clients/python_client.py"))
         .arg(environment.api(""))
-        .env("PYTHONPATH", root.join("../runtime/python/package"))
+        .env("PYTHONPATH", own_file("../runtime/python/package"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("BUSKER_TOKEN", environment.token());
     let output = tokio::task::spawn_blocking(move || command.output()).await;
-    let output = output.unwrap().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found: Value = serde_json::from_str(&succeeded(&output.unwrap().unwrap())).unwrap();
 
     let names: Vec<String> = (0..12).map(|number| format!("made-{number:02}")).collect();
     assert_eq!(found["listed"], json!(names), "{found}");
@@ -35,7 +32,10 @@ async fn the_python_client_calls_invokes_watches_and_raises_what_the_api_says() 
     assert_eq!(watched, names, "{found}");
     assert_eq!(found["edited"], 1234);
     assert_eq!(found["off"], false);
-    assert_eq!(found["answer"]["item"]["symbol"], "GOOG", "{found}");
+    assert_eq!(
+        found["answer"]["quote_response"]["symbol"], "GOOG",
+        "{found}"
+    );
     assert_eq!(found["later"], "done");
 
     for (what, kind, status) in [

@@ -1,44 +1,11 @@
 //! zeep, a SOAP client that checks answers against the WSDL.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
+use busker_integration_tests::{own_file, succeeded, venv};
 use serde_json::{Value, json};
 
 use crate::market;
-
-/// Interpreter of a virtual environment with zeep, made once and kept under the target folder.
-fn interpreter() -> PathBuf {
-    let target = Path::new(env!("CARGO_BIN_EXE_bare_actix"))
-        .parent()
-        .unwrap();
-    let venv = target.parent().unwrap().join("venv-zeep");
-    let python = venv.join("bin/python3");
-    let works = || {
-        let check = Command::new(&python).args(["-c", "import zeep"]).output();
-        check.is_ok_and(|output| output.status.success())
-    };
-    // Two tests may come here at once; the lock ends with the process that holds it.
-    let lock = std::fs::File::create(target.parent().unwrap().join("venv-zeep.lock")).unwrap();
-    lock.lock().unwrap();
-    if !works() {
-        let made = Command::new("/usr/bin/python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv)
-            .output();
-        succeeded(&made.unwrap());
-        let pip = Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "zeep"])
-            .output();
-        succeeded(&pip.unwrap());
-    }
-    python
-}
-
-fn succeeded(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 /// Runs the client against a channel with Basic Auth.
 async fn calls(port: &str) -> Value {
@@ -56,11 +23,10 @@ async fn calls(port: &str) -> Value {
     let address = environment.channel("/market");
     let text = include_str!("market.wsdl").replace("ADDRESS", &address);
     std::fs::write(&wsdl, text).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/zeep_client.py");
+    let script = own_file("tests/clients/zeep_client.py");
     let arguments = [port, "trader", "s3cret"].map(str::to_owned);
-    let python = interpreter();
     let run = move || {
-        let mut command = Command::new(python);
+        let mut command = Command::new(venv("zeep", &["zeep"]).join("python3"));
         command.arg(script).arg(wsdl).args(arguments).output()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
