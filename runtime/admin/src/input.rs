@@ -29,6 +29,9 @@ pub enum Type {
     Choice(&'static [&'static str]),
 }
 
+/// What [`name::check_object_name`] takes, but for the bytes of what is not ASCII.
+const NAME_PATTERN: &str = r"^[^\s\u0000-\u001f\u007f-\u009f](?:[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f])?$";
+
 /// A declared field.
 #[derive(Debug, Clone)]
 pub struct Field {
@@ -50,7 +53,7 @@ impl Field {
     pub fn schema(&self) -> Value {
         let mut schema = self.schema.clone().unwrap_or_else(|| match self.ty {
             Type::Name => {
-                json!({"type": "string", "minLength": 1, "maxLength": name::MAX_NAME_BYTES})
+                json!({"type": "string", "minLength": 1, "maxLength": name::MAX_NAME_BYTES, "pattern": NAME_PATTERN})
             }
             Type::Text => json!({"type": "string"}),
             Type::Secret => json!({"type": "string", "minLength": 1, "writeOnly": true}),
@@ -62,6 +65,9 @@ impl Field {
             Type::Any => json!({}),
             Type::Choice(words) => json!({"enum": words}),
         });
+        if !self.required {
+            allow_null(&mut schema);
+        }
         schema["description"] = json!(self.doc);
         schema
     }
@@ -97,6 +103,41 @@ impl Field {
     }
 }
 
+/// An optional field may be null: many clients write every field they know.
+fn allow_null(schema: &mut Value) {
+    if let Some(Value::String(one)) = schema.get("type") {
+        schema["type"] = json!([one, "null"]);
+    }
+    if let Some(Value::Array(words)) = schema.get_mut("enum") {
+        words.push(Value::Null);
+    }
+}
+
+/// JSON has one kind of number: what clients of some languages write as 34.0 is the integer 34.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().filter(|_| number.is_f64())
+                && float.fract() == 0.0
+                && float.abs() <= MAX_EXACT
+            {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "whole, and small enough to be exact"
+                )]
+                let integer = float as i64;
+                *value = json!(integer);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole),
+        Value::Object(fields) => fields.values_mut().for_each(whole),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
+    }
+}
+
+/// Largest integer up to which a float of 64 bits holds every one.
+const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+
 /// Checked input.
 #[derive(Clone, Default)]
 pub struct Input(Map<String, Value>);
@@ -114,7 +155,7 @@ impl Input {
     /// # Errors
     /// `Invalid` with every unknown, missing and wrong field; also for a field that is given twice, at any depth.
     pub fn read(payload: &Payload, fields: &[Field]) -> Result<Self, Fault> {
-        let given = match payload {
+        let mut given = match payload {
             Payload::None => Map::new(),
             Payload::Json(bytes) | Payload::Raw(bytes) => strict::object(bytes)?,
         };
@@ -131,8 +172,12 @@ impl Input {
             }
         }
         for field in fields {
+            if let Some(value) = given.get_mut(field.name)
+                && field.ty != Type::Any
+            {
+                whole(value);
+            }
             match given.get(field.name) {
-                // An optional field may be null: many clients write every field they know.
                 Some(Value::Null) if !field.required && field.ty != Type::Any => {}
                 Some(value) => {
                     faults.extend(

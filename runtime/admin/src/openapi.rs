@@ -5,15 +5,19 @@ use serde_json::{Map, Value, json};
 use crate::operation::{AdminService, role_word};
 
 /// Errors any admin service can answer with.
-const ERRORS: [(&str, &str); 8] = [
+const ERRORS: [(&str, &str); 12] = [
     ("400", "Bad input; every wrong field is named."),
     ("401", "No or wrong credentials."),
     ("403", "A stronger role is needed."),
     ("404", "Nothing by that name."),
+    ("408", "The request took too long to arrive."),
     ("409", "Name taken, in use, or changed meanwhile."),
     ("413", "The body is too large."),
+    ("429", "Too many requests; try again later."),
     ("500", "A fault of ours."),
+    ("502", "A peer gave no answer."),
     ("503", "Full, or something needed is away; try again."),
+    ("504", "It took too long."),
 ];
 
 /// The document, as JSON.
@@ -100,13 +104,13 @@ fn fixed() -> [(String, Value); 5] {
         (
             "/healthz",
             "Whether the process is alive.",
-            "text/plain",
+            "application/json",
             false,
         ),
         (
             "/readyz",
             "Whether the node takes traffic.",
-            "text/plain",
+            "application/json",
             false,
         ),
         (

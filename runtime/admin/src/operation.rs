@@ -129,7 +129,13 @@ impl AdminService {
     pub(crate) fn answers(mut self, fields: &[(&str, &str)]) -> Self {
         let properties: serde_json::Map<String, Value> = fields
             .iter()
-            .map(|(name, ty)| ((*name).to_owned(), json!({"type": ty})))
+            .map(|(name, ty)| {
+                let schema = match *ty {
+                    "array" => json!({"type": "array", "items": {}}),
+                    other => json!({"type": other}),
+                };
+                ((*name).to_owned(), schema)
+            })
             .collect();
         self.output = json!({"type": "object", "properties": properties});
         self

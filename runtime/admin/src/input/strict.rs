@@ -21,8 +21,7 @@ pub(crate) fn object(bytes: &[u8]) -> Result<Map<String, Value>, Fault> {
         .map_err(|error| Fault::invalid(format!("body: cannot be read as JSON: {error}")))?;
     match value {
         Value::Object(fields) => Ok(fields),
-        Value::Null => Ok(Map::new()),
-        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
             Err(Fault::invalid("body: must be a JSON object"))
         }
     }
