@@ -20,6 +20,7 @@ pub mod joins;
 pub mod lives;
 mod migrate;
 pub mod nodes;
+pub mod nonces;
 pub mod objects;
 mod odb;
 pub mod outbox;

@@ -14,6 +14,7 @@ use crate::jobs::Jobs;
 use crate::joins::Joins;
 use crate::lives::Lives;
 use crate::nodes::Nodes;
+use crate::nonces::Nonces;
 use crate::objects::Objects;
 use crate::outbox::Outbox;
 use crate::packages::Packages;
@@ -120,6 +121,12 @@ impl Odb {
     #[must_use]
     pub fn joins(&self) -> Joins<'_> {
         Joins::new(self)
+    }
+
+    /// What was used and may not be used again.
+    #[must_use]
+    pub fn nonces(&self) -> Nonces<'_> {
+        Nonces::new(self)
     }
 
     /// Nodes of the cluster.

@@ -12,6 +12,7 @@ mod fixture;
 mod jobs;
 mod joins;
 mod migrations;
+mod nonces;
 mod objects;
 mod outbox;
 mod packages;
