@@ -1,5 +1,6 @@
 //! HTTP channels, plain and SOAP.
 
+use busker_connector::MAX_RATE;
 use busker_connector_http::{ChannelSettings, MAX_TIMEOUT_MS};
 use busker_model::object::Violation;
 use busker_model::{Family, Transport};
@@ -32,7 +33,7 @@ pub(crate) fn kind() -> Kind {
 fn check(settings: &Value) -> Result<Prepared, Vec<Violation>> {
     let read = ChannelSettings::read(settings)?;
     Ok(Prepared {
-        settings: written(&read, &[])?,
+        settings: written(&read)?,
         references: read.references(),
         group: read.transport.as_str().to_owned(),
         unique: Some(read.unique()),
@@ -59,6 +60,14 @@ fn schema() -> Value {
             "params_pri": {"enum": ["channel-params-over-msg", "msg-over-channel-params"], "description": "Whether parameters beat fields of the message."},
             "url_params_pri": {"enum": ["qs-over-path", "path-over-qs"], "description": "Whether the query or the path wins when both have a parameter."},
             "cancel_on_disconnect": {"type": "boolean", "description": "Whether a request ends where it stands when its client hangs up."},
+            "rate_limit": {
+                "type": ["object", "null"], "additionalProperties": false, "required": ["requests", "per"],
+                "properties": {
+                    "requests": {"type": "integer", "minimum": 1, "maximum": MAX_RATE},
+                    "per": {"enum": ["second", "minute", "hour"]},
+                },
+                "description": "Most requests per time, over the whole cluster; none sets no limit.",
+            },
             "placement": {"enum": ["every-node", "singleton"], "description": "Which nodes of a cluster serve it: all, or the one that holds the singleton role."},
             "expose_tracebacks": {"type": "boolean", "description": "Whether the caller sees tracebacks; for development."},
         },

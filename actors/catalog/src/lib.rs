@@ -3,7 +3,6 @@
 //! It runs nothing and stores nothing: the admin services build create, edit, delete, get and list from it, and reconcile
 //! asks it what an object means. A kind that is not in [`Catalog::builtin`] does not exist. Start there.
 
-mod basic_auth;
 mod channel_http;
 mod job;
 mod job_cron;
@@ -11,9 +10,11 @@ mod job_interval;
 mod job_one_time;
 mod kind;
 mod outgoing_http;
+mod security;
 mod service_settings;
 
 pub use busker_connector::{Kind, Prepared};
+pub use security::usable_security;
 
 use std::collections::BTreeMap;
 
@@ -29,15 +30,15 @@ impl Catalog {
     /// Every kind this version knows.
     #[must_use]
     pub fn builtin() -> Self {
-        Self::of([
-            basic_auth::kind(),
+        let others = [
             channel_http::kind(),
             job_cron::kind(),
             job_interval::kind(),
             job_one_time::kind(),
             outgoing_http::kind(),
             service_settings::kind(),
-        ])
+        ];
+        Self::of(others.into_iter().chain(security::kinds()))
     }
 
     /// A list of these kinds, for a node that brings its own and for tests.

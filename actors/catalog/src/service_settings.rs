@@ -25,7 +25,7 @@ pub(crate) fn kind() -> Kind {
 }
 
 fn check(settings: &Value) -> Result<Prepared, Vec<Violation>> {
-    let read: ServiceSettings = read(settings, &[])?;
+    let read: ServiceSettings = read(settings)?;
     let zero = [
         ("timeout_ms", read.timeout_ms == Some(0)),
         ("max_concurrency", read.max_concurrency == Some(0)),
@@ -40,7 +40,7 @@ fn check(settings: &Value) -> Result<Prepared, Vec<Violation>> {
         return Err(faults);
     }
     Ok(Prepared {
-        settings: written(&read, &[])?,
+        settings: written(&read)?,
         references: Vec::new(),
         group: KIND.to_owned(),
         unique: None,

@@ -22,7 +22,12 @@ fn kinds_are_found_and_listed_in_order() {
         [
             "channel.http",
             "outgoing.http",
+            "security.api-key",
             "security.basic-auth",
+            "security.jwt",
+            "security.mutual-tls",
+            "security.tech-account",
+            "security.wss",
             "job.cron",
             "job.interval",
             "job.one-time",
@@ -74,6 +79,34 @@ fn a_secret_is_neither_kept_in_settings_nor_repeated_in_a_fault() {
     let faults = (kind.check)(&json!({"username": "a", "password": 8_675_309})).unwrap_err();
     assert_eq!(faults[0].field, "settings.password");
     assert!(!faults[0].message.contains("8675309"), "{faults:?}");
+}
+
+#[test]
+fn what_a_connection_cannot_send_and_a_channel_cannot_read_is_not_usable() {
+    let kinds: BTreeSet<_> = security::kinds().iter().map(|kind| kind.kind).collect();
+    for (family, group, kind, fits) in [
+        (Family::Outgoing, "plain_http", "api-key", true),
+        (Family::Outgoing, "plain_http", "wss", false),
+        (Family::Outgoing, "plain_http", "jwt", false),
+        (Family::Outgoing, "soap", "wss", true),
+        (Family::Outgoing, "soap", "api-key", false),
+        (Family::Channel, "plain_http", "wss", false),
+        (Family::Channel, "plain_http", "jwt", true),
+        (Family::Channel, "soap", "wss", true),
+    ] {
+        let usable = usable_security(family, group);
+        assert_eq!(
+            usable.is_none_or(|usable| usable.contains(&kind)),
+            fits,
+            "{family} {group} {kind}"
+        );
+        assert!(
+            usable
+                .into_iter()
+                .flatten()
+                .all(|kind| kinds.contains(kind))
+        );
+    }
 }
 
 #[test]

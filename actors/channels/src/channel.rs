@@ -13,6 +13,7 @@ use busker_kit::{ChildSpec, Gate, GateSettings, Restart, Seat};
 use busker_model::{ActorState, ServiceName};
 use busker_security::Definition;
 
+use crate::limiter::Limiter;
 use crate::mount::{Mount, Route};
 use crate::stats::ChannelStats;
 
@@ -28,6 +29,8 @@ pub struct Desired {
     pub settings: Arc<ChannelSettings>,
     /// The security definition it names, made ready.
     pub security: Option<Definition>,
+    /// What bounds its requests per time: the definition's limiter, then its own.
+    pub limiters: Vec<Arc<Limiter>>,
     /// Whether it takes requests.
     pub active: bool,
     /// Revision of the channel and of what it names; two with the same one are the same.
@@ -128,6 +131,7 @@ fn route(desired: Desired, seat: Seat) -> Result<Route, ActorProcessingErr> {
         settings: desired.settings,
         service,
         security: desired.security,
+        limiters: desired.limiters,
         active: desired.active,
         gate,
         stats: ChannelStats::default(),

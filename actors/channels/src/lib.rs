@@ -4,9 +4,13 @@
 //! runs the pipeline. This crate accepts no connection and knows no body format. Start with [`Mount`], then [`channel`].
 
 pub mod channel;
+mod limiter;
 mod mount;
 mod stats;
+mod tokens;
 
 pub use channel::{Desired, spec};
+pub use limiter::{Grant, Limiter, TokenSource};
 pub use mount::{Found, Mount, MountError, Route};
 pub use stats::{ChannelStats, ChannelStatsSnapshot};
+pub use tokens::LocalTokens;

@@ -15,6 +15,7 @@ use busker_model::ServiceName;
 use busker_security::Definition;
 use dashmap::DashMap;
 
+use crate::limiter::Limiter;
 use crate::stats::ChannelStats;
 
 /// What a channel published: everything the front needs to serve a request.
@@ -28,6 +29,8 @@ pub struct Route {
     pub service: ServiceName,
     /// Who may call; `None` means anyone.
     pub security: Option<Definition>,
+    /// What bounds its requests per time.
+    pub limiters: Vec<Arc<Limiter>>,
     /// Whether it takes requests.
     pub active: bool,
     /// Permits; `None` when the channel sets no bound of its own.

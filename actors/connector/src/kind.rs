@@ -103,8 +103,19 @@ fn prepare<S: Settings>(settings: &Value) -> Result<Prepared, Vec<Violation>> {
 fn parse<S: Settings>(settings: &Value) -> Result<S, Vec<Violation>> {
     let faults: Vec<Violation> = S::SECRETS
         .iter()
-        .filter(|field| !settings.get(**field).is_some_and(Value::is_string))
-        .map(|field| Violation::new(format!("settings.{field}"), "is required, and is text"))
+        .filter(|field| match settings.get(**field) {
+            Some(Value::String(_)) => false,
+            None | Some(Value::Null) => S::NEEDS_SECRETS,
+            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => true,
+        })
+        .map(|field| {
+            let message = if S::NEEDS_SECRETS {
+                "is required, and is text"
+            } else {
+                "is text"
+            };
+            Violation::new(format!("settings.{field}"), message)
+        })
         .collect();
     if !faults.is_empty() {
         return Err(faults);

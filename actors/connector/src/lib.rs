@@ -9,9 +9,11 @@ pub mod conformance;
 mod failure;
 mod kind;
 mod outbound;
+mod rate;
 mod settings;
 
 pub use failure::{Failure, Retry};
 pub use kind::{Kind, Prepared, read_part, schema_of};
 pub use outbound::Outbound;
+pub use rate::{MAX_RATE, Per, RateLimit};
 pub use settings::Settings;

@@ -14,8 +14,10 @@ pub trait Settings:
     const KIND: &'static str;
     /// Kind groups its objects can be in.
     const GROUPS: &'static [&'static str] = &[Self::KIND];
-    /// Fields that are sealed when stored and never shown; each is required text.
+    /// Fields that are sealed when stored and never shown; each is text.
     const SECRETS: &'static [&'static str] = &[];
+    /// Whether each of them must be there.
+    const NEEDS_SECRETS: bool = true;
 
     /// Every fault found, each with its field and the remedy. Pure: it opens nothing and resolves no name.
     fn check(&self) -> Vec<Violation>;

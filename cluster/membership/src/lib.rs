@@ -9,6 +9,7 @@
 
 pub mod beacon;
 mod book;
+pub mod buckets;
 mod cluster;
 pub mod gateway;
 pub mod lease;

@@ -1,6 +1,6 @@
 //! Create, edit, delete, get, list, ping and change-password of any kind, generated from the catalog.
 
-mod read;
+pub(crate) mod read;
 pub(crate) mod write;
 
 use busker_catalog::{Kind, title};
@@ -19,6 +19,8 @@ pub const LIST_MAX: i64 = 1_000;
 pub const LIST_DEFAULT: i64 = 100;
 
 const TRANSPORTS: &[&str] = &["plain_http", "soap"];
+/// Long enough for every kind.
+const NEW_SECRET: &str = "a new secret of at least thirty-two bytes";
 const SORTS: &[&str] = &["name", "-name"];
 pub(crate) const OBJECT: &[(&str, &str)] = &[
     ("name", "string"),
@@ -45,8 +47,9 @@ pub fn operations(kind: &Kind) -> Vec<AdminService> {
     if kind.pings {
         all.push(ping(kind));
     }
-    if kind.secrets.contains(&"password") {
-        all.push(change_password(kind));
+    // Its password, key or secret, whatever the kind calls it.
+    if let [secret] = kind.secrets {
+        all.push(change_password(kind, secret));
     }
     all
 }
@@ -174,22 +177,28 @@ fn get(kind: Kind) -> AdminService {
 }
 
 fn list(kind: Kind) -> AdminService {
-    AdminService::new(
+    let service = AdminService::new(
         name_of(kind, "list"),
         Role::Viewer,
         format!("Lists objects, each {}.", kind.summary),
         move |call: Call| read::list(call, kind),
-    )
-    .optional("filter", Type::Text, "Text the name contains, in any case.")
-    .optional(
-        "limit",
-        Type::Integer(0, LIST_MAX),
-        "Most objects to answer; 100 unless given.",
-    )
-    .optional("offset", Type::Integer(0, i64::MAX), "Objects to skip.")
-    .optional("sort", Type::Choice(SORTS), "Order; name unless given.")
-    .example(json!({"filter": "crm", "limit": 20}))
-    .answers(&[("objects", "array"), ("total", "integer")])
+    );
+    paged(service)
+}
+
+/// The fields and the answer of a list.
+pub(crate) fn paged(service: AdminService) -> AdminService {
+    service
+        .optional("filter", Type::Text, "Text the name contains, in any case.")
+        .optional(
+            "limit",
+            Type::Integer(0, LIST_MAX),
+            "Most objects to answer; 100 unless given.",
+        )
+        .optional("offset", Type::Integer(0, i64::MAX), "Objects to skip.")
+        .optional("sort", Type::Choice(SORTS), "Order; name unless given.")
+        .example(json!({"filter": "crm", "limit": 20}))
+        .answers(&[("objects", "array"), ("total", "integer")])
 }
 
 fn ping(kind: Kind) -> AdminService {
@@ -208,17 +217,17 @@ fn ping(kind: Kind) -> AdminService {
     with_transport(service, kind)
 }
 
-fn change_password(kind: Kind) -> AdminService {
+fn change_password(kind: Kind, secret: &'static str) -> AdminService {
     AdminService::new(
         name_of(kind, "change-password"),
         writer(kind.family),
-        format!("Changes the password of {}.", kind.summary),
-        move |call: Call| write::change_password(call, kind),
+        format!("Changes the {secret} of {}.", kind.summary),
+        move |call: Call| write::change_password(call, kind, secret),
     )
     .required("name", Type::Name, "Name.")
     .required("password1", Type::Secret, "New password.")
     .required("password2", Type::Secret, "The same again.")
-    .example(json!({"name": example_name(kind), "password1": "a new password", "password2": "a new password"}))
+    .example(json!({"name": example_name(kind), "password1": NEW_SECRET, "password2": NEW_SECRET}))
     .answers(OBJECT)
     .writing()
 }

@@ -19,6 +19,7 @@ mod jobs;
 mod messages;
 mod nodes;
 mod packages;
+mod security;
 mod services_deployed;
 mod services_invoke;
 mod services_run;
@@ -45,6 +46,7 @@ pub fn operations(catalog: &Catalog) -> Vec<AdminService> {
     all.extend(messages::operations());
     all.extend(nodes::operations());
     all.extend(packages::operations());
+    all.push(security::list());
     all.extend(services_deployed::operations());
     all.extend(services_invoke::operations());
     all.extend(services_run::operations());

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::config::{ClusterSection, ClusterTransport, NodeConfig};
 use crate::ground::{Ground, step};
+use crate::ports::ClusterTokens;
 
 mod host;
 mod store;
@@ -88,6 +89,11 @@ impl Membership {
         let started = ground.root.start_child(self.roles(ground)).await;
         started.map_err(step("roles"))?;
         Ok(peers)
+    }
+
+    /// The buckets that rate limits of all nodes take from.
+    pub(crate) fn tokens(&self) -> Result<ClusterTokens, Fault> {
+        ClusterTokens::new(&self.redis, self.members.clone())
     }
 
     fn roles(&self, ground: &Ground) -> ChildSpec {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Payload as Body};
 use actix_web::{HttpRequest, HttpResponse};
 use busker_channels::{Found, Mount, Route};
@@ -16,9 +16,10 @@ use busker_model::{
 };
 use busker_pipeline::params;
 use busker_pipeline::{
-    Decoded, EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, encode, respond,
+    Decoded, EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, decode_secured, encode,
+    respond,
 };
-use busker_security::Credentials;
+use busker_security::{Definition, NonceBook, UsernameToken};
 use busker_services::Directory;
 use busker_telemetry::spans::{self, Span};
 use bytes::Bytes;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use crate::answer::{answer, log};
 use crate::body::{self, BodyLimits};
 use crate::cluster::Membership;
+use crate::credentials::{Credentials, replayed};
 use crate::meter::Meter;
 use crate::patience::Turns;
 use crate::readiness::{Board, Readiness};
@@ -44,6 +46,8 @@ pub(crate) struct Front {
     pub(crate) meter: Meter,
     /// Bounds of bodies; a channel may set another length.
     pub(crate) limits: BodyLimits,
+    /// What was used once and must not be used again.
+    pub(crate) nonces: Arc<dyn NonceBook>,
     /// The cluster, for channels that one node at a time serves; a node that is alone serves them.
     pub(crate) membership: Option<Membership>,
 }
@@ -161,7 +165,13 @@ impl Front {
             arrival.soap = Some(SoapVersion::guess(&[], content_type));
         }
         self.admit(route, request)?;
-        let principal = authenticate(route, request)?;
+        // Who comes without credentials costs no more than this, unless they are in the body.
+        let reads_body = route.security.as_ref().is_some_and(Definition::reads_body);
+        let early = if reads_body {
+            None
+        } else {
+            self.authenticate(arrival, None).await?
+        };
         let _permit = match &route.gate {
             Some(gate) => Some(
                 gate.try_enter()
@@ -177,8 +187,17 @@ impl Front {
         if settings.transport == Transport::Soap {
             arrival.soap = Some(SoapVersion::guess(&raw, content_type));
         }
-        let decoded = decode(settings.data_format, settings.transport, &raw, content_type)?;
+        let decoded = if reads_body && settings.transport == Transport::Soap {
+            decode_secured(&raw, content_type)?
+        } else {
+            decode(settings.data_format, settings.transport, &raw, content_type)?
+        };
         arrival.soap = decoded.soap.or(arrival.soap);
+        let principal = if reads_body {
+            self.authenticate(arrival, decoded.token.as_ref()).await?
+        } else {
+            early
+        };
         takes_version(settings, decoded.soap)?;
         let invocation = invocation(arrival, raw, decoded, principal)?;
         let reply = if settings.cancel_on_disconnect {
@@ -197,6 +216,30 @@ impl Front {
                 .and_then(|entry| entry.runner.definition().sio.as_ref()),
         };
         encode(context, reply)
+    }
+
+    /// Who is asking, and whether they may ask again already: a request without the right credentials counts for no limit.
+    async fn authenticate(
+        &self,
+        arrival: &Arrival<'_>,
+        token: Option<&UsernameToken>,
+    ) -> Result<Option<Arc<Principal>>, Fault> {
+        let (route, request) = (&arrival.found.route, arrival.request);
+        let mut principal = None;
+        if let Some(definition) = &route.security {
+            let shown = Credentials { request, token };
+            let verified = busker_security::verify(definition, &shown)?;
+            if let Some(once) = verified.once
+                && !self.nonces.claim(once).await?
+            {
+                return Err(replayed());
+            }
+            principal = Some(verified.principal);
+        }
+        for limiter in &route.limiters {
+            limiter.admit().await?;
+        }
+        Ok(principal)
     }
 
     /// Whether the node, the channel and its service take requests at all.
@@ -262,19 +305,6 @@ fn takes_version(settings: &ChannelSettings, sent: Option<SoapVersion>) -> Resul
     }
     let message = format!("Envelope: this channel takes SOAP {words} only");
     Err(Fault::invalid(message).code("version-mismatch"))
-}
-
-fn authenticate(route: &Route, request: &HttpRequest) -> Result<Option<Arc<Principal>>, Fault> {
-    let Some(definition) = &route.security else {
-        return Ok(None);
-    };
-    let mut sent = request.headers().get_all(AUTHORIZATION);
-    // Two of them is an attempt to have each side read another one.
-    let authorization = match (sent.next(), sent.next()) {
-        (Some(one), None) => Some(one.as_bytes()),
-        _ => None,
-    };
-    busker_security::verify(definition, Credentials { authorization }).map(Some)
 }
 
 fn invocation(

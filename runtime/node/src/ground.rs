@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_bus::MessageBus;
-use busker_channels::Mount;
+use busker_channels::{LocalTokens, Mount};
 use busker_kit::{ChildSpec, FamilyOutcome, OnExcess, Supervisor, SupervisorSpec, Tree, clock};
 use busker_model::{ErrorClass, Fault};
 use busker_odb::{Odb, Vault};
@@ -180,6 +180,10 @@ impl Ground {
             scheduler: self.scheduler.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),
+            tokens: match &self.membership {
+                Some(membership) => Arc::new(membership.tokens()?),
+                None => Arc::new(LocalTokens::default()),
+            },
             revision,
         })
     }

@@ -11,6 +11,7 @@ mod boot;
 mod bus;
 mod cluster;
 mod config;
+mod credentials;
 mod feed;
 mod front;
 mod gatekeeper;

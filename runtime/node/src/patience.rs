@@ -13,6 +13,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use busker_kit::clock;
+use busker_security::ClientCertificate;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -63,6 +64,8 @@ impl Drop for Turn {
 pub(crate) struct Patient<T> {
     io: T,
     turns: Rc<Turns>,
+    /// What its client showed of itself.
+    certificate: Option<Rc<ClientCertificate>>,
     limit: Duration,
     /// Fires for any deadline up to its own, and is set on then: one timer serves many requests.
     timer: Option<Pin<Box<Sleep>>>,
@@ -83,10 +86,21 @@ impl<T> Patient<T> {
         Self {
             io,
             turns: Rc::default(),
+            certificate: None,
             limit,
             timer: None,
             instead: None,
         }
+    }
+
+    /// The same, of a client that showed this certificate.
+    pub(crate) fn of(mut self, certificate: Option<ClientCertificate>) -> Self {
+        self.certificate = certificate.map(Rc::new);
+        self
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&Rc<ClientCertificate>> {
+        self.certificate.as_ref()
     }
 
     pub(crate) fn turns(&self) -> &Rc<Turns> {

@@ -7,6 +7,8 @@ mod deployer;
 mod jobs;
 mod latest;
 mod messages;
+mod nonces;
+mod tokens;
 mod view;
 mod worker;
 
@@ -17,5 +19,7 @@ pub(crate) use deployer::PackageDeployer;
 pub(crate) use jobs::{Attached, Jobs};
 pub(crate) use latest::LatestRevision;
 pub(crate) use messages::BusMessages;
+pub(crate) use nonces::Nonces;
+pub(crate) use tokens::ClusterTokens;
 pub(crate) use view::View;
 pub(crate) use worker::BusWorker;

@@ -1,5 +1,6 @@
 //! The two listeners of a node: which routes each has, and its limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::Method;
@@ -17,6 +18,7 @@ use crate::gatekeeper::Gatekeeper;
 use crate::listener;
 use crate::meter::Meter;
 use crate::node::Node;
+use crate::ports::Nonces;
 use crate::socket::Socket;
 
 /// The child specs, in start order: the API first, so that it can be asked while channels open and close.
@@ -35,6 +37,7 @@ fn channels(node: &Node) -> Result<ChildSpec, Fault> {
             bytes: limits.body_bytes,
             time: Duration::from_millis(limits.body_timeout_ms),
         },
+        nonces: Arc::new(Nonces(node.ground.odb.clone())),
         membership: node.ground.membership.clone(),
     };
     let socket = Socket::new(node, &node.ground.config.http)?;

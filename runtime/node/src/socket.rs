@@ -20,6 +20,7 @@ use actix_web::dev::AppConfig;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::ServiceConfig;
 use busker_model::Fault;
+use busker_security::ClientCertificate;
 use nix::sys::socket::sockopt::TcpUserTimeout;
 use nix::sys::socket::{Backlog, setsockopt};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -80,8 +81,11 @@ impl Socket {
                     .map_init_err(drop)
                     .map_err(TlsError::into_service_error)
                     .map(move |io: TlsStream<TcpStream>| {
-                        let peer = io.get_ref().0.peer_addr().ok();
-                        (Patient::new(io, KEEP_ALIVE + head), peer)
+                        let (socket, session) = io.get_ref();
+                        let peer = socket.peer_addr().ok();
+                        let shown = session.peer_certificates().and_then(<[_]>::first);
+                        let shown = shown.map(|shown| ClientCertificate::of_der(shown));
+                        (Patient::new(io, KEEP_ALIVE + head).of(shown), peer)
                     })
                     .and_then(http(routes.clone(), head, ending.clone()).map_err(TlsError::Service))
             })?,
@@ -113,6 +117,9 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         .client_request_timeout(head)
         .on_connect_ext(|io: &Patient<T>, data| {
             data.insert(Rc::clone(io.turns()));
+            if let Some(certificate) = io.certificate() {
+                data.insert(Rc::clone(certificate));
+            }
         })
         .h1(map_config(app, |()| AppConfig::default()))
 }

@@ -1,6 +1,7 @@
 //! Bytes in: JSON, XML, SOAP, forms and raw bodies become one payload.
 
 use busker_model::{DataFormat, Fault, Payload, Transport};
+use busker_security::UsernameToken;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::IgnoredAny;
@@ -28,6 +29,8 @@ pub struct Decoded {
     pub payload: Payload,
     /// Version of its SOAP envelope, if it had one.
     pub soap: Option<SoapVersion>,
+    /// The UsernameToken of its envelope, where it was asked for.
+    pub token: Option<UsernameToken>,
 }
 
 /// Reads a body. `content_type` is asked for its charset only.
@@ -44,16 +47,18 @@ pub fn decode(
         return Ok(Decoded {
             payload: Payload::None,
             soap: None,
+            token: None,
         });
     }
     let plain = |payload| {
         Ok(Decoded {
             payload,
             soap: None,
+            token: None,
         })
     };
     match (transport, format) {
-        (Transport::Soap, _) => soap(raw, content_type),
+        (Transport::Soap, _) => soap(raw, content_type, false),
         (Transport::PlainHttp, DataFormat::Json) => plain(json(raw)?),
         (Transport::PlainHttp, DataFormat::Xml) => {
             let text = xml::charset::to_text(raw, content_type)?;
@@ -62,6 +67,14 @@ pub fn decode(
         (Transport::PlainHttp, DataFormat::Form) => plain(form(raw)?),
         (Transport::PlainHttp, DataFormat::Raw) => plain(Payload::Raw(raw.clone())),
     }
+}
+
+/// Reads the body of a channel that is secured by WS-Security: as [`decode`], with the UsernameToken of the envelope.
+///
+/// # Errors
+/// Those of [`decode`]; `Unauthenticated` for a Security header that cannot be read.
+pub fn decode_secured(raw: &Bytes, content_type: Option<&str>) -> Result<Decoded, Fault> {
+    soap(raw, content_type, true)
 }
 
 /// Valid JSON passes as the bytes it came in, without a byte order mark or white space around it.
@@ -119,15 +132,18 @@ fn form(raw: &[u8]) -> Result<Payload, Fault> {
     tree(&Value::Object(fields))
 }
 
-fn soap(raw: &[u8], content_type: Option<&str>) -> Result<Decoded, Fault> {
+fn soap(raw: &[u8], content_type: Option<&str>, secured: bool) -> Result<Decoded, Fault> {
     if raw.trim_ascii().is_empty() {
         return Err(xml::soap::no_body());
     }
     let text = xml::charset::to_text(raw, content_type)?;
-    let (version, body) = xml::soap::read(unmarked(&text))?;
+    let envelope = xml::soap::read(unmarked(&text), secured)?;
     Ok(Decoded {
-        payload: body.map_or(Ok(Payload::None), |body| tree(&body))?,
-        soap: Some(version),
+        payload: envelope
+            .body
+            .map_or(Ok(Payload::None), |body| tree(&body))?,
+        soap: Some(envelope.version),
+        token: envelope.token,
     })
 }
 

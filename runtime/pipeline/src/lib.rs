@@ -10,7 +10,7 @@ pub mod params;
 mod respond;
 mod xml;
 
-pub use decode::{Decoded, MAX_JSON_DEPTH, SoapVersion, decode};
+pub use decode::{Decoded, MAX_JSON_DEPTH, SoapVersion, decode, decode_secured};
 pub use encode::{EncodeContext, Encoded, encode};
 pub use respond::{ErrorStyle, respond, status_of};
 pub use xml::{MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_NAMESPACES, MAX_XML_NODES};

@@ -52,7 +52,7 @@ pub fn status_of(fault: &Fault) -> u16 {
         (Some("method-not-allowed"), _) => 405,
         (Some("slow-body" | "slow-head"), _) => 408,
         (Some("head-too-large"), _) => 431,
-        (Some("rate-limited"), _) => 429,
+        (Some("rate-limited" | "locked-out"), _) => 429,
         (_, ErrorClass::Invalid) => 400,
         (_, ErrorClass::Unauthenticated) => 401,
         (_, ErrorClass::Forbidden) => 403,
@@ -167,7 +167,11 @@ fn headers(fault: &Fault, status: u16) -> Vec<(String, String)> {
             .unwrap_or(DEFAULT_RETRY_AFTER_S);
         headers.push(("Retry-After".to_owned(), seconds.to_string()));
     }
-    if status == 401 {
+    let challenge = detail.and_then(|detail| detail.challenge.as_ref());
+    if let (401, Some(challenge)) = (status, challenge) {
+        let printable = challenge.chars().filter(|c| !c.is_control());
+        headers.push(("WWW-Authenticate".to_owned(), printable.collect()));
+    } else if status == 401 {
         let realm = detail
             .and_then(|detail| detail.realm.as_deref())
             .unwrap_or("Busker");

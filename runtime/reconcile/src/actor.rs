@@ -3,9 +3,10 @@
 //! Dies when: its pump does; an ODB that is away is a state. Restart: permanent, with the node's infrastructure; a fresh
 //! one starts from revision 0 and finds its families as they are.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use busker_channels::Mount;
+use busker_channels::{Mount, TokenSource};
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
 use busker_kit::{ChildSpec, Pump, PumpEnded, Seat, Supervisor};
 use busker_model::ActorState;
@@ -44,6 +45,8 @@ pub struct Parts {
     pub directory: Directory,
     /// Where changes are told.
     pub events: Events,
+    /// Buckets of rate limits.
+    pub tokens: Arc<dyn TokenSource>,
     /// Told the revision after each pass.
     pub revision: watch::Sender<i64>,
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use busker_channels::{Desired, Mount, Route, channel};
+use busker_channels::{Desired, Limiter, Mount, Route, TokenSource, channel};
 use busker_connector_http::ChannelSettings;
 use busker_kit::{Family, Supervisor};
 use busker_model::{ActorState, Object, ObjectKey};
@@ -23,25 +23,29 @@ pub(crate) struct Channels {
     mount: Mount,
     /// Channels as last read, by child name.
     kept: HashMap<String, Kept>,
+    tokens: Arc<dyn TokenSource>,
 }
 
 /// What is kept of a channel's object.
 #[derive(Debug)]
 struct Kept {
     name: String,
+    /// Bounds its requests per time.
+    limiter: Option<Arc<Limiter>>,
     settings: Arc<ChannelSettings>,
     active: bool,
     revision: i64,
 }
 
 impl Channels {
-    pub(crate) fn new(supervisor: Supervisor, mount: &Mount) -> Self {
+    pub(crate) fn new(supervisor: Supervisor, mount: &Mount, tokens: Arc<dyn TokenSource>) -> Self {
         let mounted = mount.clone();
         let make = move |name: &str, desired: &Desired| channel::spec(name, desired, &mounted);
         Self {
             family: Family::new(supervisor, make),
             mount: mount.clone(),
             kept: HashMap::new(),
+            tokens,
         }
     }
 
@@ -53,9 +57,12 @@ impl Channels {
     /// Takes one change in; answers the name of the child it is about.
     pub(crate) fn take(&mut self, key: &ObjectKey, object: Option<&Object>) -> String {
         let name = format!("{}:{}", key.group, key.name);
-        match object.and_then(Kept::read) {
-            Some(kept) => drop(self.kept.insert(name.clone(), kept)),
-            None => drop(self.kept.remove(&name)),
+        let before = self.kept.remove(&name).and_then(|kept| kept.limiter);
+        if let Some(mut kept) = object.and_then(Kept::read) {
+            let limit = kept.settings.rate_limit;
+            kept.limiter = limit
+                .map(|limit| Limiter::of(before, format!("channel:{name}"), limit, &self.tokens));
+            self.kept.insert(name.clone(), kept);
         }
         name
     }
@@ -112,6 +119,7 @@ impl Kept {
         match ChannelSettings::read(&object.settings) {
             Ok(settings) => Some(Self {
                 name: name.clone(),
+                limiter: None,
                 settings: Arc::new(settings),
                 active: object.active,
                 revision: object.revision,
@@ -140,7 +148,14 @@ impl Kept {
                 self.revision.max(secured.revision),
             ),
         };
+        let of_definition = secured
+            .flatten()
+            .and_then(|secured| secured.limiter.clone());
         Desired {
+            limiters: of_definition
+                .into_iter()
+                .chain(self.limiter.clone())
+                .collect(),
             name: self.name.clone(),
             settings: Arc::clone(&self.settings),
             security: definition,

@@ -7,6 +7,7 @@
 mod actor;
 mod channels;
 mod jobs;
+mod jwks;
 mod outgoing;
 mod passes;
 mod security;

@@ -59,7 +59,7 @@ impl Connections {
                     let secured = named.and_then(|name| security.get(name));
                     OutgoingDesired {
                         object: object.clone(),
-                        credentials: secured.map(|secured| secured.credentials.clone()),
+                        credentials: secured.and_then(|secured| secured.credentials.clone()),
                     }
                 });
                 (key, wanted)

@@ -1,6 +1,7 @@
 //! One pass: read what changed, bring the families there.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use busker_kit::Supervisor;
 use busker_model::event::Severity;
@@ -33,10 +34,14 @@ pub(crate) struct Passes {
 impl Passes {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
-            channels: Channels::new(parts.channels.clone(), &parts.mount),
+            channels: Channels::new(
+                parts.channels.clone(),
+                &parts.mount,
+                Arc::clone(&parts.tokens),
+            ),
             connections: Connections::new(parts.connections.clone(), &parts.outgoing),
             jobs: Jobs::new(parts.jobs.clone(), &parts.scheduler),
-            security: Security::default(),
+            security: Security::new(Arc::clone(&parts.tokens)),
             services: parts.directory.subscribe(),
             revision: 0,
             parts,

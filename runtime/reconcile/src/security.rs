@@ -1,73 +1,225 @@
 //! Security definitions as channels and outgoing connections use them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use busker_channels::{Limiter, TokenSource};
+use busker_connector::{Kind, RateLimit, Settings};
 use busker_connector_http::Credentials;
-use busker_model::{Fault, Object, ObjectKey};
+use busker_model::{Fault, Object, ObjectKey, Secret};
 use busker_odb::Odb;
-use busker_security::{BasicAuthSettings, Definition, PreparedBasic};
-use serde_json::Value;
+use busker_security::wss::PasswordType;
+use busker_security::{
+    ApiKeySettings, BasicAuthSettings, Definition, JwtSettings, MutualTlsSettings, PreparedApiKey,
+    PreparedBasic, PreparedJwt, PreparedMutualTls, PreparedTechAccount, PreparedWss,
+    TechAccountSettings, WssSettings,
+};
+use serde_json::{Value, json};
+
+use crate::jwks::Fetcher;
 
 /// A definition that may be used.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Secured {
     /// Revision it was made at.
     pub(crate) revision: i64,
     /// For requests that come in.
     pub(crate) definition: Definition,
-    /// For requests that go out.
-    pub(crate) credentials: Credentials,
+    /// For requests that go out; `None` where none can.
+    pub(crate) credentials: Option<Credentials>,
+    /// Bounds requests with its credentials.
+    pub(crate) limiter: Option<Arc<Limiter>>,
+    /// Fetches its keys for as long as it is there.
+    _fetcher: Option<Fetcher>,
 }
 
 /// Definitions by name. One that is inactive, or cannot be opened, is not there: what names it is closed.
-#[derive(Debug, Default)]
-pub(crate) struct Security(HashMap<String, Secured>);
+#[derive(Debug)]
+pub(crate) struct Security {
+    known: HashMap<String, Secured>,
+    tokens: Arc<dyn TokenSource>,
+}
 
 impl Security {
+    pub(crate) fn new(tokens: Arc<dyn TokenSource>) -> Self {
+        Self {
+            known: HashMap::new(),
+            tokens,
+        }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Secured> {
-        self.0.get(name)
+        self.known.get(name)
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.known.clear();
     }
 
     pub(crate) fn take(&mut self, odb: &Odb, key: &ObjectKey, object: Option<&Object>) {
-        match object
-            .filter(|object| object.active)
-            .map(|object| secured(odb, object))
-        {
-            Some(Ok(secured)) => drop(self.0.insert(key.name.clone(), secured)),
-            Some(Err(fault)) => {
-                tracing::error!("{key} cannot be used, so what names it is closed: {fault:?}");
-                self.0.remove(&key.name);
+        let before = self.known.remove(&key.name);
+        let Some(object) = object.filter(|object| object.active) else {
+            return;
+        };
+        match opened(odb, object) {
+            Ok(opened) => {
+                let limiter = opened.rate_limit.map(|limit| {
+                    let before = before.and_then(|before| before.limiter);
+                    Limiter::of(
+                        before,
+                        format!("security:{}", key.name),
+                        limit,
+                        &self.tokens,
+                    )
+                });
+                let secured = Secured {
+                    revision: object.revision,
+                    definition: opened.definition,
+                    credentials: opened.credentials,
+                    limiter,
+                    _fetcher: opened.fetcher,
+                };
+                self.known.insert(key.name.clone(), secured);
             }
-            None => drop(self.0.remove(&key.name)),
+            Err(fault) => {
+                tracing::error!("{key} cannot be used, so what names it is closed: {fault:?}");
+            }
         }
     }
 }
 
-fn secured(odb: &Odb, object: &Object) -> Result<Secured, Fault> {
-    let password = odb
-        .objects()
-        .reveal(object, "password")?
-        .ok_or_else(|| Fault::invalid("it has no password yet; use its change-password"))?;
-    let text = |field: &str| {
-        let value = object.settings.get(field).and_then(Value::as_str);
-        value.unwrap_or_default().to_owned()
-    };
-    let settings = BasicAuthSettings {
-        username: text("username"),
-        realm: text("realm"),
-        password: password.clone(),
-    };
+/// What the object of a definition means.
+struct Opened {
+    definition: Definition,
+    credentials: Option<Credentials>,
+    rate_limit: Option<RateLimit>,
+    fetcher: Option<Fetcher>,
+}
+
+impl Opened {
+    fn new(definition: Definition, rate_limit: Option<RateLimit>) -> Self {
+        Self {
+            definition,
+            credentials: None,
+            rate_limit,
+            fetcher: None,
+        }
+    }
+
+    fn sends(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+}
+
+fn opened(odb: &Odb, object: &Object) -> Result<Opened, Fault> {
+    match object.kind.as_str() {
+        ApiKeySettings::KIND => api_key(odb, object),
+        BasicAuthSettings::KIND => basic_auth(odb, object),
+        JwtSettings::KIND => jwt(odb, object),
+        MutualTlsSettings::KIND => mutual_tls(object),
+        TechAccountSettings::KIND => tech_account(odb, object),
+        WssSettings::KIND => wss(odb, object),
+        other => Err(Fault::invalid(format!(
+            "this version has no kind {other:?}"
+        ))),
+    }
+}
+
+fn basic_auth(odb: &Odb, object: &Object) -> Result<Opened, Fault> {
+    let mut settings: BasicAuthSettings = read(object)?;
+    settings.password = secret(odb, object, "password")?;
     let prepared = PreparedBasic::new(&object.key.name, &settings)?;
-    Ok(Secured {
-        revision: object.revision,
-        definition: Definition::BasicAuth(prepared),
-        credentials: Credentials {
-            username: settings.username,
-            password,
-        },
+    let opened = Opened::new(Definition::BasicAuth(prepared), settings.rate_limit);
+    Ok(opened.sends(Credentials::Basic {
+        username: settings.username,
+        password: settings.password,
+    }))
+}
+
+fn api_key(odb: &Odb, object: &Object) -> Result<Opened, Fault> {
+    let mut settings: ApiKeySettings = read(object)?;
+    settings.key = secret(odb, object, "key")?;
+    let prepared = PreparedApiKey::new(&object.key.name, &settings)?;
+    let opened = Opened::new(Definition::ApiKey(prepared), settings.rate_limit);
+    Ok(opened.sends(Credentials::ApiKey {
+        header: settings.header,
+        key: settings.key,
+    }))
+}
+
+fn tech_account(odb: &Odb, object: &Object) -> Result<Opened, Fault> {
+    let mut settings: TechAccountSettings = read(object)?;
+    settings.password = secret(odb, object, "password")?;
+    let prepared = PreparedTechAccount::new(&object.key.name, &settings)?;
+    Ok(Opened::new(
+        Definition::TechAccount(prepared),
+        settings.rate_limit,
+    ))
+}
+
+fn mutual_tls(object: &Object) -> Result<Opened, Fault> {
+    let settings: MutualTlsSettings = read(object)?;
+    let rate_limit = settings.rate_limit;
+    let prepared = PreparedMutualTls::new(&object.key.name, settings);
+    Ok(Opened::new(Definition::MutualTls(prepared), rate_limit))
+}
+
+fn wss(odb: &Odb, object: &Object) -> Result<Opened, Fault> {
+    let mut settings: WssSettings = read(object)?;
+    settings.password = secret(odb, object, "password")?;
+    let sent = Credentials::UsernameToken {
+        username: settings.username.clone(),
+        password: settings.password.clone(),
+        digest: settings.password_type == PasswordType::Digest,
+    };
+    let rate_limit = settings.rate_limit;
+    let prepared = PreparedWss::new(&object.key.name, settings)?;
+    Ok(Opened::new(Definition::Wss(prepared), rate_limit).sends(sent))
+}
+
+fn jwt(odb: &Odb, object: &Object) -> Result<Opened, Fault> {
+    let mut settings: JwtSettings = read(object)?;
+    if settings.secret.is_some() {
+        settings.secret = Some(secret(odb, object, "secret")?);
+    }
+    let prepared = PreparedJwt::new(&object.key.name, &settings)?;
+    let fetcher = match (&settings.jwks_url, prepared.slot()) {
+        (Some(url), Some(slot)) => Some(Fetcher::start(
+            &object.key.name,
+            url,
+            settings.jwks_refresh_s,
+            slot.clone(),
+        )?),
+        _ => None,
+    };
+    Ok(Opened {
+        fetcher,
+        ..Opened::new(Definition::Jwt(prepared), settings.rate_limit)
     })
+}
+
+/// The settings as they were checked; a secret that is set is there as something else than itself.
+fn read<S: Settings>(object: &Object) -> Result<S, Fault> {
+    let mut settings = object.settings.clone();
+    if let Some(fields) = settings.as_object_mut() {
+        for field in S::SECRETS {
+            if fields.contains_key(*field) {
+                fields.insert((*field).to_owned(), json!(busker_model::secret::REDACTED));
+            } else if S::NEEDS_SECRETS {
+                return Err(unset(field));
+            }
+        }
+        fields.retain(|_, value| *value != Value::Null);
+    }
+    Kind::read(&settings).map_err(Fault::violations)
+}
+
+fn secret(odb: &Odb, object: &Object, field: &str) -> Result<Secret, Fault> {
+    let revealed = odb.objects().reveal(object, field)?;
+    revealed.ok_or_else(|| unset(field))
+}
+
+fn unset(field: &str) -> Fault {
+    Fault::invalid(format!("it has no {field} yet; use its change-password"))
 }

@@ -5,50 +5,56 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use busker_connector::{RateLimit, Settings};
 use busker_model::object::Violation;
 use busker_model::{ErrorClass, Fault, Principal, Secret};
-use hmac::{Hmac, Mac};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
+
+use crate::keyed::Keyed;
+use crate::part::{self, MAX_PART_BYTES};
+use crate::{MISSING, WRONG};
 
 #[cfg(test)]
 mod tests;
 
 /// Longest `Authorization` header that is looked at, in bytes.
 pub const MAX_AUTHORIZATION_BYTES: usize = 4 * 1024;
-/// Longest username, password and realm, in bytes; together they fit [`MAX_AUTHORIZATION_BYTES`] in Base64.
-pub const MAX_PART_BYTES: usize = 1_024;
-/// Code of a fault for a request without credentials; it never counts towards a lock-out.
-pub const MISSING: &str = "credentials-missing";
-/// Code of a fault for a request with wrong credentials.
-pub const WRONG: &str = "credentials-wrong";
 
 /// Settings of a security definition of kind `basic-auth`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BasicAuthSettings {
     /// Username; no colon, since that is where Basic Auth splits.
+    #[schemars(length(min = 1, max = MAX_PART_BYTES))]
     pub username: String,
     /// Realm shown in the challenge.
     #[serde(default = "default_realm")]
+    #[schemars(length(min = 1, max = MAX_PART_BYTES))]
     pub realm: String,
-    /// Password; write-only in the API.
+    /// Password; write-only.
+    #[schemars(with = "String", length(min = 1, max = MAX_PART_BYTES), extend("writeOnly" = true))]
     pub password: Secret,
+    /// Most requests with these credentials; none sets no limit.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
 }
 
 fn default_realm() -> String {
     "Busker".to_owned()
 }
 
-impl BasicAuthSettings {
-    /// Lists everything that is wrong with the settings; touches nothing outside.
-    #[must_use]
-    pub fn check(&self) -> Vec<Violation> {
+impl Settings for BasicAuthSettings {
+    const KIND: &'static str = "basic-auth";
+    const SECRETS: &'static [&'static str] = &["password"];
+
+    fn check(&self) -> Vec<Violation> {
         let mut found = Vec::new();
-        check_part(&mut found, "settings.username", &self.username);
-        check_part(&mut found, "settings.realm", &self.realm);
-        check_part(&mut found, "settings.password", self.password.expose());
+        part::check(&mut found, "settings.username", &self.username);
+        part::check(&mut found, "settings.realm", &self.realm);
+        part::check(&mut found, "settings.password", self.password.expose());
+        found.extend(self.rate_limit.and_then(RateLimit::check));
         if self.username.contains(':') {
             found.push(Violation::new(
                 "settings.username",
@@ -62,19 +68,6 @@ impl BasicAuthSettings {
     }
 }
 
-fn check_part(found: &mut Vec<Violation>, field: &str, value: &str) {
-    let message = if value.is_empty() {
-        "may not be empty"
-    } else if value.len() > MAX_PART_BYTES {
-        "may not be longer than 1024 bytes"
-    } else if value.chars().any(char::is_control) {
-        "may not hold control characters"
-    } else {
-        return;
-    };
-    found.push(Violation::new(field, message));
-}
-
 /// Basic Auth made ready: a request costs one comparison when its header is the usual one, else one digest.
 ///
 /// Holds no password in a readable form but the header a caller would send, which is a [`Secret`].
@@ -84,10 +77,8 @@ pub struct PreparedBasic(Arc<Prepared>);
 struct Prepared {
     /// The header as nearly every client writes it.
     header: Secret,
-    /// Key of the digest, random for each preparation.
-    key: [u8; 32],
-    /// Digest of the right username and password.
-    digest: [u8; 32],
+    /// The right username and password.
+    pair: Keyed,
     realm: String,
     principal: Arc<Principal>,
 }
@@ -98,11 +89,6 @@ impl PreparedBasic {
     /// # Errors
     /// `Internal` when the operating system gives no random bytes.
     pub fn new(name: &str, settings: &BasicAuthSettings) -> Result<Self, Fault> {
-        let mut key = [0_u8; 32];
-        getrandom::fill(&mut key).map_err(|error| {
-            Fault::internal("a security definition could not be prepared")
-                .operator(format!("no random bytes: {error}"))
-        })?;
         let pair = Secret::new(format!(
             "{}:{}",
             settings.username,
@@ -110,13 +96,9 @@ impl PreparedBasic {
         ));
         Ok(Self(Arc::new(Prepared {
             header: Secret::new(format!("Basic {}", STANDARD.encode(pair.expose()))),
-            digest: digest(&key, pair.expose().as_bytes()),
-            key,
+            pair: Keyed::of(&[pair.expose().as_bytes()])?,
             realm: settings.realm.clone(),
-            principal: Arc::new(Principal {
-                name: name.to_owned(),
-                role: None,
-            }),
+            principal: crate::principal(name),
         })))
     }
 
@@ -143,8 +125,7 @@ impl PreparedBasic {
         let Some(pair) = decode(header) else {
             return false;
         };
-        let shown = digest(&self.0.key, pair.expose().as_bytes());
-        shown.ct_eq(&self.0.digest).into()
+        self.0.pair.matches(&[pair.expose().as_bytes()])
     }
 
     fn refusal(&self, message: &str, code: &'static str) -> Fault {
@@ -175,16 +156,4 @@ fn decode(header: &[u8]) -> Option<Secret> {
     let bytes = STANDARD.decode(rest.trim_ascii_start()).ok()?;
     let pair = Secret::new(String::from_utf8(bytes).ok()?);
     pair.expose().contains(':').then_some(pair)
-}
-
-/// HMAC-SHA-256: with a key of our own, equal digests mean equal texts and the time it takes tells nothing of where
-/// two texts differ.
-fn digest(key: &[u8; 32], text: &[u8]) -> [u8; 32] {
-    // Every key length is fine for HMAC (RFC 2104), so the only error there is cannot happen; an all-zero digest of a
-    // *shown* pair would still have to equal the stored one.
-    let Ok(mut mac) = <Hmac<Sha256> as Mac>::new_from_slice(key) else {
-        return [0; 32];
-    };
-    mac.update(text);
-    mac.finalize().into_bytes().into()
 }

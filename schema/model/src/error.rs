@@ -127,6 +127,8 @@ pub struct Detail {
     pub retry_after_s: Option<u32>,
     /// Realm of the 401 challenge.
     pub realm: Option<String>,
+    /// The whole 401 challenge, where it is not that of Basic Auth.
+    pub challenge: Option<String>,
     /// HTTP status that the service chose for its error.
     pub status: Option<u16>,
     /// Nested calls that were made before it in the same worker process.

@@ -8,6 +8,7 @@ use busker_connector::{Failure, Retry};
 use busker_model::ErrorClass;
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, retry};
+use url::Url;
 
 use crate::outgoing_settings::OutgoingSettings;
 use crate::ssrf::{Denied, Guard};
@@ -18,10 +19,11 @@ const IDLE: Duration = Duration::from_secs(4);
 /// Most redirects of one request.
 const MAX_REDIRECTS: usize = 10;
 
-pub(crate) fn build(settings: &OutgoingSettings) -> Result<Client, Failure> {
+/// A client; with `stays` it follows redirects within one origin only.
+pub(crate) fn build(settings: &OutgoingSettings, stays: bool) -> Result<Client, Failure> {
     let guard = Guard::of(settings);
     let redirects = if settings.follow_redirects {
-        Policy::custom(move |attempt| follow(guard, attempt))
+        Policy::custom(move |attempt| follow(guard, stays, attempt))
     } else {
         Policy::none()
     };
@@ -50,7 +52,7 @@ pub(crate) fn build(settings: &OutgoingSettings) -> Result<Client, Failure> {
     })
 }
 
-fn follow(guard: Guard, attempt: Attempt<'_>) -> Action {
+fn follow(guard: Guard, stays: bool, attempt: Attempt<'_>) -> Action {
     if let Err(denied) = guard.check(attempt.url()) {
         return attempt.error(denied);
     }
@@ -60,6 +62,11 @@ fn follow(guard: Guard, attempt: Attempt<'_>) -> Action {
         .is_some_and(|url| url.scheme() == "https");
     if was_secure && attempt.url().scheme() != "https" {
         return attempt.error("a redirect from https to http is not followed");
+    }
+    let leaves = |from: &Url| from.origin() != attempt.url().origin();
+    if stays && attempt.previous().last().is_some_and(leaves) {
+        return attempt
+            .error("a redirect to another origin is not followed with these credentials");
     }
     if attempt.previous().len() > MAX_REDIRECTS {
         return attempt.error(format!("more than {MAX_REDIRECTS} redirects"));

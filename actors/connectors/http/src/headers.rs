@@ -4,7 +4,7 @@
 use busker_connector::Failure;
 use busker_model::{DataFormat, Transport};
 use busker_service::HttpCall;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -39,7 +39,8 @@ const OF_THE_HOP: [&str; 12] = [
 /// What a connection adds to each of its requests.
 #[derive(Debug)]
 pub(crate) struct Fixed {
-    authorization: Option<HeaderValue>,
+    /// The header that carries the credentials.
+    credentials: Option<(HeaderName, HeaderValue)>,
     component: HeaderValue,
     content_type: Option<HeaderValue>,
     soap_action: Option<HeaderValue>,
@@ -48,14 +49,14 @@ pub(crate) struct Fixed {
 impl Fixed {
     pub(crate) fn new(
         settings: &OutgoingSettings,
-        authorization: Option<HeaderValue>,
+        credentials: Option<(HeaderName, HeaderValue)>,
         component: &str,
     ) -> Result<Self, Failure> {
         let is_soap = settings.transport == Transport::Soap;
         let action = format!("\"{}\"", settings.soap_action);
         let soap_action = is_soap && settings.soap_version == SoapVersion::V11;
         Ok(Self {
-            authorization,
+            credentials,
             component: value(&ZATO_COMPONENT, component)?,
             content_type: content_type(settings)
                 .map(|text| value(&CONTENT_TYPE, &text))
@@ -80,8 +81,8 @@ impl Fixed {
             headers.insert(SOAP_ACTION, action.clone());
         }
         override_with(&mut headers, &call.headers)?;
-        if let Some(authorization) = &self.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
+        if let Some((name, credentials)) = &self.credentials {
+            headers.insert(name.clone(), credentials.clone());
         }
         let cid = value(&BUSKER_CID, call.cid.text().as_str())?;
         headers.insert(ZATO_CID, cid.clone());

@@ -8,6 +8,7 @@
 mod answer;
 pub mod breaker;
 mod client;
+mod credentials;
 mod headers;
 mod outbound;
 mod outgoing_settings;
@@ -17,8 +18,10 @@ mod soap;
 mod ssrf;
 mod target;
 mod token;
+mod username_token;
 
 pub use breaker::{Admission, Breaker, BreakerSettings};
-pub use outbound::{Credentials, HttpOutbound};
+pub use credentials::Credentials;
+pub use outbound::HttpOutbound;
 pub use outgoing_settings::{OutgoingSettings, SoapVersion};
 pub use settings::{ChannelSettings, MAX_TIMEOUT_MS, ParamsPriority};

@@ -2,42 +2,23 @@
 
 use std::time::Instant;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use busker_connector::{Failure, Outbound, Retry, Settings};
 use busker_kit::clock;
-use busker_model::{Cid, ErrorClass, Secret, Transport};
+use busker_model::{Cid, ErrorClass, Transport};
 use busker_service::{HttpAnswer, HttpCall};
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, Response};
 use tokio::time::{sleep, timeout_at};
 use url::Url;
 
+use crate::credentials::Credentials;
 use crate::headers::{Fixed, IDEMPOTENCY_KEY};
 use crate::outgoing_settings::OutgoingSettings;
 use crate::ssrf::Guard;
 use crate::token::is_method;
+use crate::username_token::TokenWriter;
 use crate::{answer, client, retry, soap, target};
-
-/// What a connection shows of itself with HTTP Basic Auth.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// Username.
-    pub username: String,
-    /// Password.
-    pub password: Secret,
-}
-
-impl Credentials {
-    fn header(&self) -> Result<HeaderValue, Failure> {
-        let pair = STANDARD.encode(format!("{}:{}", self.username, self.password.expose()));
-        let mut value = HeaderValue::from_str(&format!("Basic {pair}"))
-            .map_err(|_| Failure::ours(ErrorClass::Internal, "the credentials cannot be sent"))?;
-        value.set_sensitive(true);
-        Ok(value)
-    }
-}
 
 /// An outgoing HTTP connection. It connects with its first request.
 #[derive(Debug)]
@@ -45,6 +26,8 @@ pub struct HttpOutbound {
     client: Client,
     base: Url,
     fixed: Fixed,
+    /// Writes the token of each envelope.
+    token: Option<TokenWriter>,
     settings: OutgoingSettings,
 }
 
@@ -69,11 +52,17 @@ impl HttpOutbound {
         if let Some(fault) = settings.check().first() {
             return Err(Failure::invalid(fault.to_string()));
         }
-        let authorization = credentials.map(Credentials::header).transpose()?;
+        let header = match credentials {
+            Some(credentials) => credentials.header(settings.transport)?,
+            None => None,
+        };
+        // HTTP clients drop an Authorization header when a redirect leads to another host, and only that one.
+        let stays = credentials.is_some_and(|credentials| !credentials.are_basic());
         Ok(Self {
-            client: client::build(&settings)?,
+            client: client::build(&settings, stays)?,
             base: target::base(&settings)?,
-            fixed: Fixed::new(&settings, authorization, component)?,
+            fixed: Fixed::new(&settings, header, component)?,
+            token: credentials.and_then(Credentials::token),
             settings,
         })
     }
@@ -148,13 +137,24 @@ impl HttpOutbound {
         answer::read(response, &self.settings).await
     }
 
+    /// The body as it is sent this time: a nonce is used once, by a repetition too.
+    fn body(&self, ready: &Ready) -> Result<Bytes, Failure> {
+        match &self.token {
+            Some(token) if ready.method == Method::POST => {
+                let header = token.write(clock::unix_ms())?;
+                soap::with_header(self.settings.soap_version, &ready.body, &header)
+            }
+            _ => Ok(ready.body.clone()),
+        }
+    }
+
     async fn open(&self, ready: &Ready) -> Result<Response, Failure> {
         let mut request = self
             .client
             .request(ready.method.clone(), ready.url.clone())
             .headers(ready.headers.clone());
         if !ready.body.is_empty() {
-            request = request.body(ready.body.clone());
+            request = request.body(self.body(ready)?);
         }
         request
             .send()

@@ -1,5 +1,6 @@
 //! Settings of an HTTP channel. Field names are those of Zato where it had them.
 
+use busker_connector::RateLimit;
 use busker_model::invocation::UrlParamsPriority;
 use busker_model::object::{Reference, Violation};
 use busker_model::{DataFormat, Family, Placement, ServiceName, Transport};
@@ -58,6 +59,9 @@ pub struct ChannelSettings {
     /// Longest body in bytes; none leaves it to the node's `limits.body_bytes`.
     #[serde(default)]
     pub max_body_bytes: Option<u64>,
+    /// Most requests per time; none sets no limit.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
     /// Whether parameters beat the message.
     #[serde(default)]
     pub params_pri: ParamsPriority,
@@ -144,6 +148,7 @@ impl ChannelSettings {
         if self.transport == Transport::PlainHttp && self.soap_version.is_some() {
             fault("soap_version", "is for transport soap only".to_owned());
         }
+        faults.extend(self.rate_limit.and_then(RateLimit::check));
         faults
     }
 

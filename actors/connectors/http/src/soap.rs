@@ -42,6 +42,79 @@ pub(crate) fn envelope(version: SoapVersion, body: &Bytes) -> Result<Bytes, Fail
     Ok(whole.into())
 }
 
+/// An envelope with one more block in its header, which is made when there is none.
+pub(crate) fn with_header(
+    version: SoapVersion,
+    envelope: &Bytes,
+    block: &str,
+) -> Result<Bytes, Failure> {
+    let text = std::str::from_utf8(envelope)
+        .map_err(|_| Failure::invalid("a SOAP envelope must be XML in UTF-8"))?;
+    let place = header_place(text)?;
+    let (before, after) = match &place {
+        Place::In(at) | Place::Before(at) => text.split_at_checked(*at),
+        Place::Empty(span) => {
+            let parts = (text.get(..span.start), text.get(span.end..));
+            parts.0.zip(parts.1)
+        }
+    }
+    .unwrap_or((text, ""));
+    let whole = match place {
+        Place::In(_) => format!("{before}{block}{after}"),
+        Place::Empty(_) | Place::Before(_) => {
+            let namespace = version.namespace();
+            format!(
+                "{before}<busker:Header xmlns:busker=\"{namespace}\">{block}</busker:Header>{after}"
+            )
+        }
+    };
+    Ok(whole.into())
+}
+
+/// Where a block of the header goes.
+enum Place {
+    /// Into the header, behind its start.
+    In(usize),
+    /// Into a header in place of an empty one.
+    Empty(std::ops::Range<usize>),
+    /// Into a header before the first element.
+    Before(usize),
+}
+
+/// Looks no further than the start of the first element in the envelope.
+fn header_place(text: &str) -> Result<Place, Failure> {
+    let mut reader = Reader::from_str(text);
+    let mut in_envelope = false;
+    loop {
+        let position = |reader: &Reader<&[u8]>| {
+            usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX)
+        };
+        let starts = position(&reader);
+        let event = reader
+            .read_event()
+            .map_err(|error| Failure::invalid(format!("a SOAP envelope must be XML: {error}")))?;
+        match event {
+            Event::Start(tag) if in_envelope && tag.local_name().as_ref() == "Header" => {
+                return Ok(Place::In(position(&reader)));
+            }
+            Event::Empty(tag) if in_envelope && tag.local_name().as_ref() == "Header" => {
+                return Ok(Place::Empty(starts..position(&reader)));
+            }
+            Event::Start(_) | Event::Empty(_) if in_envelope => return Ok(Place::Before(starts)),
+            Event::Start(_) => in_envelope = true,
+            Event::Decl(_) | Event::Comment(_) | Event::Text(_) | Event::PI(_) => {}
+            Event::Empty(_)
+            | Event::End(_)
+            | Event::CData(_)
+            | Event::GeneralRef(_)
+            | Event::DocType(_)
+            | Event::Eof => {
+                return Err(Failure::invalid("a SOAP envelope must have a body"));
+            }
+        }
+    }
+}
+
 enum Root {
     Envelope,
     Other { starts: usize },
@@ -116,6 +189,43 @@ mod tests {
             assert!(wrapped(body).is_err(), "{body}");
         }
         assert!(envelope(SoapVersion::V11, &Bytes::from_static(b"<a>\xff</a>")).is_err());
+    }
+
+    #[test]
+    fn a_block_goes_into_the_header_that_is_there_or_into_a_new_one() {
+        let with = |envelope: &str| {
+            let envelope = Bytes::copy_from_slice(envelope.as_bytes());
+            let whole = with_header(SoapVersion::V11, &envelope, "<b/>").unwrap();
+            String::from_utf8(whole.to_vec()).unwrap()
+        };
+        let made = "<busker:Header xmlns:busker=\"http://schemas.xmlsoap.org/soap/envelope/\"><b/></busker:Header>";
+        for (envelope, expected) in [
+            (
+                "<?xml version='1.0'?><e:Envelope xmlns:e='n'> <e:Header a='1'><x/></e:Header><e:Body/></e:Envelope>",
+                "<?xml version='1.0'?><e:Envelope xmlns:e='n'> <e:Header a='1'><b/><x/></e:Header><e:Body/></e:Envelope>".to_owned(),
+            ),
+            (
+                "<Envelope><Header/><Body/></Envelope>",
+                format!("<Envelope>{made}<Body/></Envelope>"),
+            ),
+            (
+                "<Envelope><!-- ü --><Body><Header/></Body></Envelope>",
+                format!("<Envelope><!-- ü -->{made}<Body><Header/></Body></Envelope>"),
+            ),
+        ] {
+            assert_eq!(with(envelope), expected);
+            is_balanced(&with(envelope));
+        }
+        for broken in ["<Envelope/>", "<Envelope>", "text", "<"] {
+            let broken = Bytes::copy_from_slice(broken.as_bytes());
+            assert!(with_header(SoapVersion::V11, &broken, "<b/>").is_err());
+        }
+    }
+
+    /// Every element that starts ends.
+    fn is_balanced(text: &str) {
+        let mut reader = Reader::from_str(text);
+        while !matches!(reader.read_event().unwrap(), Event::Eof) {}
     }
 
     #[test]

@@ -111,7 +111,7 @@ async fn a_connection_never_sends_without_the_credentials_it_should_have() {
         bench.get("crm").await.unwrap_err().code_str(),
         Some("missing-credentials")
     );
-    let credentials = Credentials {
+    let credentials = Credentials::Basic {
         username: "u".to_owned(),
         password: Secret::new("hunter2"),
     };

@@ -142,9 +142,10 @@ fn settings(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
 }
 
 fn is_secret(key: &str) -> bool {
-    ["password", "secret", "token", "api_key"]
-        .iter()
-        .any(|word| key.contains(word))
+    key == "key"
+        || ["password", "secret", "token", "api_key"]
+            .iter()
+            .any(|word| key.ends_with(word))
 }
 
 /// What a list is asked with.

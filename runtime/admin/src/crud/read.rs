@@ -1,8 +1,8 @@
 //! Get, list and ping.
 
 use busker_catalog::Kind;
-use busker_model::{Fault, Transport};
-use busker_odb::ListFilter;
+use busker_model::{Family, Fault, Transport};
+use busker_odb::{ListFilter, Page};
 use serde_json::{Value, json};
 
 use super::{LIST_DEFAULT, find, shown};
@@ -14,10 +14,21 @@ pub(super) async fn get(call: Call, kind: Kind) -> Result<Value, Fault> {
 }
 
 pub(super) async fn list(call: Call, kind: Kind) -> Result<Value, Fault> {
+    let page = page(&call, kind.family, Some(kind.kind)).await?;
+    let shown: Vec<Value> = page
+        .objects
+        .iter()
+        .map(|object| shown(object, kind.secrets))
+        .collect();
+    Ok(json!({"objects": shown, "total": page.total}))
+}
+
+/// The page of a family, or of one of its kinds, that a call asks for.
+pub(crate) async fn page(call: &Call, family: Family, kind: Option<&str>) -> Result<Page, Fault> {
     let objects = call.deps.odb.objects();
     let mut filter = ListFilter {
-        family: kind.family,
-        kind: Some(kind.kind.to_owned()),
+        family,
+        kind: kind.map(str::to_owned),
         name_contains: call.input.opt_text("filter").unwrap_or_default().to_owned(),
         limit: call.input.integer("limit").unwrap_or(LIST_DEFAULT),
         offset: call.input.integer("offset").unwrap_or_default(),
@@ -39,12 +50,7 @@ pub(super) async fn list(call: Call, kind: Kind) -> Result<Value, Fault> {
     if backwards {
         page.objects.reverse();
     }
-    let shown: Vec<Value> = page
-        .objects
-        .iter()
-        .map(|object| shown(object, kind.secrets))
-        .collect();
-    Ok(json!({"objects": shown, "total": page.total}))
+    Ok(page)
 }
 
 pub(super) async fn ping(call: Call, kind: Kind) -> Result<Value, Fault> {

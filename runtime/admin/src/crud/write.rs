@@ -1,6 +1,6 @@
 //! Create, edit, delete and change-password.
 
-use busker_catalog::{Kind, Prepared};
+use busker_catalog::{Kind, Prepared, usable_security};
 use busker_model::object::Violation;
 use busker_model::secret::REDACTED;
 use busker_model::{Family, Fault, Object, ObjectKey, Secret, ServiceName};
@@ -22,6 +22,7 @@ pub(super) async fn create(call: Call, kind: Kind) -> Result<Value, Fault> {
         kept: Vec::new(),
     };
     let write = draft.checked(kind)?;
+    usable(&call, &write).await?;
     let objects = call.deps.odb.objects();
     let created = objects.create(write, call.who()).await.map_err(refused)?;
     Ok(shown(&created, kind.secrets))
@@ -32,10 +33,10 @@ pub(crate) async fn edit(call: Call, kind: Kind) -> Result<Value, Fault> {
     change(&call, kind, changed).await
 }
 
-pub(super) async fn change_password(call: Call, kind: Kind) -> Result<Value, Fault> {
+pub(super) async fn change_password(call: Call, kind: Kind, secret: &str) -> Result<Value, Fault> {
     let password = same_twice(&call)?;
     let mut changed = Map::new();
-    changed.insert("password".to_owned(), json!(password.expose()));
+    changed.insert(secret.to_owned(), json!(password.expose()));
     change(&call, kind, changed).await
 }
 
@@ -82,6 +83,7 @@ async fn change(call: &Call, kind: Kind, changed: Map<String, Value>) -> Result<
     loop {
         let current = find(&call.deps.odb, kind, call).await?;
         let write = merged(call, kind, &current, &changed)?;
+        usable(call, &write).await?;
         let revision = expected.unwrap_or(current.revision);
         match objects
             .edit(&current.key, write, Some(revision), call.who())
@@ -151,20 +153,68 @@ impl Draft {
             group,
             unique,
         } = (kind.check)(&Value::Object(self.settings)).map_err(Fault::violations)?;
+        let name = self.name;
         Ok(ObjectWrite {
             key: ObjectKey {
                 family: kind.family,
                 group,
-                name: self.name,
+                name: name.clone(),
             },
             kind: kind.kind.to_owned(),
             active: self.active,
             settings,
             secrets,
             references,
-            unique,
+            // Who names a security definition does not say of which kind, so a name stands for one of them.
+            unique: unique.or_else(|| (kind.family == Family::Security).then_some(name)),
         })
     }
+}
+
+/// Refuses a security definition that an object cannot use; one that is not there is the database's to refuse.
+async fn usable(call: &Call, write: &ObjectWrite) -> Result<(), Fault> {
+    let Some(usable) = usable_security(write.key.family, &write.key.group) else {
+        return Ok(());
+    };
+    let named = write
+        .references
+        .iter()
+        .filter(|reference| reference.family == Family::Security);
+    for reference in named {
+        let Some(kind) = kind_of_security(call, &reference.name).await? else {
+            continue;
+        };
+        if !usable.contains(&kind) {
+            let (family, group) = (write.key.family, &write.key.group);
+            let message = format!(
+                "names a definition of kind {kind}, which a {group} {family} cannot use: it takes {}",
+                usable.join(", ")
+            );
+            let field = format!("settings.{}", reference.field);
+            return Err(Fault::violations(vec![Violation::new(field, message)]));
+        }
+    }
+    Ok(())
+}
+
+/// The kind of the security definition of that name.
+async fn kind_of_security(call: &Call, name: &str) -> Result<Option<&'static str>, Fault> {
+    let kinds = call.deps.catalog.iter();
+    for kind in kinds.filter(|kind| kind.family == Family::Security) {
+        for group in kind.groups {
+            let key = ObjectKey {
+                family: Family::Security,
+                group: (*group).to_owned(),
+                name: name.to_owned(),
+            };
+            match call.deps.odb.objects().get(&key).await {
+                Ok(_) => return Ok(Some(kind.kind)),
+                Err(OdbError::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn fields(value: Option<&Value>) -> Map<String, Value> {

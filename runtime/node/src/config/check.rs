@@ -74,8 +74,17 @@ impl NodeConfig {
             }
         }
         faults.extend(self.check_bus());
+        faults.extend(self.check_clients());
         faults.extend(cluster_faults.unwrap_or_default());
         faults
+    }
+
+    fn check_clients(&self) -> Option<Violation> {
+        let tls = self.admin.tls.as_ref()?;
+        tls.client_authority.is_some().then(|| {
+            let message = "is for http.tls: the API knows its users by token or password";
+            Violation::new("admin.tls.client_authority", message)
+        })
     }
 
     fn check_bus(&self) -> Vec<Violation> {
@@ -123,6 +132,13 @@ impl NodeConfig {
             (
                 "http.tls.certificate",
                 self.http.tls.as_ref().map(|tls| &tls.certificate),
+            ),
+            (
+                "http.tls.client_authority",
+                self.http
+                    .tls
+                    .as_ref()
+                    .and_then(|tls| tls.client_authority.as_ref()),
             ),
             ("http.tls.key", self.http.tls.as_ref().map(|tls| &tls.key)),
             (

@@ -114,6 +114,9 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Private key, PEM, readable by its owner only.
     pub key: PathBuf,
+    /// Authorities whose clients may show a certificate, PEM; for channels with security of kind mutual-tls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_authority: Option<PathBuf>,
 }
 
 fn one_worker() -> usize {

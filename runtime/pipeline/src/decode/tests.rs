@@ -337,3 +337,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_security_header_is_understood_where_a_channel_asks_for_it() {
+    let token = "<s:Security xmlns:s='http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd' \
+        e:mustUnderstand='1'><s:UsernameToken><s:Username>ann</s:Username><s:Password>p</s:Password></s:UsernameToken>\
+        </s:Security>";
+    for version in [SoapVersion::V11, SoapVersion::V12] {
+        let text = soap_of(
+            version,
+            &format!("<e:Header>{token}</e:Header><e:Body><a>1</a></e:Body>"),
+        );
+        let raw = Bytes::from(text.clone());
+        let fault = decode(DataFormat::Xml, Transport::Soap, &raw, None).unwrap_err();
+        assert_eq!(fault.code_str(), Some("must-understand"));
+        let read = decode_secured(&raw, None).unwrap();
+        assert_eq!(read.token.unwrap().username, "ann");
+        assert_eq!(read.soap, Some(version));
+        let other = text.replace("<e:Header>", "<e:Header><h e:mustUnderstand='1'/>");
+        let fault = decode_secured(&other.into(), None).unwrap_err();
+        assert_eq!(fault.code_str(), Some("must-understand"));
+        let twice = text.replace(token, &format!("{token}{token}"));
+        let fault = decode_secured(&twice.into(), None).unwrap_err();
+        assert_eq!(fault.class, ErrorClass::Unauthenticated);
+        let none = soap_of(version, "<e:Body><a>1</a></e:Body>");
+        assert_eq!(decode_secured(&none.into(), None).unwrap().token, None);
+    }
+}

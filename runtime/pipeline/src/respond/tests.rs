@@ -148,6 +148,15 @@ fn headers_tell_what_to_do_next() {
         header(&refused, "WWW-Authenticate"),
         Some(r#"Basic realm="a \"b\"X: y""#)
     );
+    fault.detail_mut().challenge = Some("zato-wss\r\n".into());
+    let refused = respond(&fault, cid(), ErrorStyle::Problem, false);
+    assert_eq!(header(&refused, "WWW-Authenticate"), Some("zato-wss"));
+    let limited = Fault::busy("x", 3).code("rate-limited");
+    let limited = respond(&limited, cid(), ErrorStyle::Problem, false);
+    assert_eq!(
+        (limited.status, header(&limited, "Retry-After")),
+        (429, Some("3"))
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! SOAP envelopes, read by their namespace and never by the content type (W3C SOAP 1.1 note, SOAP 1.2 part 1).
 
 use busker_model::Fault;
+use busker_security::{UsernameToken, wss};
 use roxmltree::Node;
 use serde_json::Value;
 
@@ -64,8 +65,18 @@ impl SoapVersion {
     }
 }
 
-/// Reads the body of an envelope; `None` when it is empty, a list when it has several children.
-pub(crate) fn read(text: &str) -> Result<(SoapVersion, Option<Value>), Fault> {
+/// What of an envelope is asked for.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    pub(crate) version: SoapVersion,
+    /// `None` when it is empty, a list when it has several children.
+    pub(crate) body: Option<Value>,
+    /// The UsernameToken of its Security header.
+    pub(crate) token: Option<UsernameToken>,
+}
+
+/// Reads an envelope. With `secured`, its Security header is understood.
+pub(crate) fn read(text: &str, secured: bool) -> Result<Envelope, Fault> {
     let document = parse(text)?;
     let root = document.root_element();
     let version = version_of(root)?;
@@ -73,8 +84,12 @@ pub(crate) fn read(text: &str) -> Result<(SoapVersion, Option<Value>), Fault> {
         root.children()
             .find(|node| node.has_tag_name((version.namespace(), name)))
     };
+    let mut token = None;
     if let Some(header) = child("Header") {
-        check_header(version, header)?;
+        check_header(version, header, secured)?;
+        if secured {
+            token = wss::read(header)?;
+        }
     }
     let body = child("Body").ok_or_else(no_body)?;
     let mut children: Vec<Value> = body
@@ -86,7 +101,11 @@ pub(crate) fn read(text: &str) -> Result<(SoapVersion, Option<Value>), Fault> {
         0 | 1 => children.pop(),
         _ => Some(Value::Array(children)),
     };
-    Ok((version, payload))
+    Ok(Envelope {
+        version,
+        body: payload,
+        token,
+    })
 }
 
 fn version_of(root: Node<'_, '_>) -> Result<SoapVersion, Fault> {
@@ -108,8 +127,8 @@ pub(crate) fn no_body() -> Fault {
     Fault::invalid("Client did not send the [/soapenv:Envelope/soapenv:Body] element")
 }
 
-/// Refuses a block that its sender says we must understand: we understand none yet.
-fn check_header(version: SoapVersion, header: Node<'_, '_>) -> Result<(), Fault> {
+/// Refuses a block that its sender says we must understand: we understand WS-Security, where a channel is secured by it.
+fn check_header(version: SoapVersion, header: Node<'_, '_>, secured: bool) -> Result<(), Fault> {
     let namespace = version.namespace();
     let role_attribute = match version {
         SoapVersion::V11 => "actor",
@@ -123,7 +142,9 @@ fn check_header(version: SoapVersion, header: Node<'_, '_>) -> Result<(), Fault>
         let must = block.attribute((namespace, "mustUnderstand"));
         matches!(must, Some("1" | "true"))
     };
+    let understood = |block: &Node<'_, '_>| secured && wss::is_security(block);
     let blocks = header.children().filter(Node::is_element);
+    let blocks = blocks.filter(|block| !understood(block));
     match blocks.filter(must).find(ours) {
         Some(block) => Err(bad(format!(
             "the header {:?} must be understood, and is not",

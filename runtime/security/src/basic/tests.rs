@@ -6,6 +6,7 @@ fn settings() -> BasicAuthSettings {
         username: "pubapi".into(),
         realm: "The \"API\"".into(),
         password: Secret::new("p:ä ss"),
+        rate_limit: None,
     }
 }
 
@@ -83,6 +84,7 @@ fn settings_list_all_their_faults_and_refuse_unknown_fields() {
         username: "a:b".into(),
         realm: "ä".into(),
         password: Secret::new(""),
+        rate_limit: None,
     };
     let fields: Vec<String> = bad.check().into_iter().map(|v| v.field).collect();
     assert_eq!(
@@ -106,6 +108,7 @@ proptest! {
             username: user.clone(),
             realm: "r".into(),
             password: Secret::new(password.clone()),
+            rate_limit: None,
         };
         prop_assume!(settings.check().is_empty());
         let basic = PreparedBasic::new("d", &settings).unwrap();

@@ -28,7 +28,10 @@ fn fixed(settings: Value, authorization: Option<&'static str>) -> Fixed {
     let settings = serde_json::from_value(settings).unwrap();
     Fixed::new(
         &settings,
-        authorization.map(HeaderValue::from_static),
+        authorization.map(|value| {
+            let name = reqwest::header::AUTHORIZATION;
+            (name, HeaderValue::from_static(value))
+        }),
         "busker/node1",
     )
     .unwrap()

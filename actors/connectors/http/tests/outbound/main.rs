@@ -27,7 +27,7 @@ fn open(address: &str, more: Value) -> HttpOutbound {
         .as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    let credentials = Credentials {
+    let credentials = Credentials::Basic {
         username: "busker".to_owned(),
         password: Secret::new("hunter2"),
     };

@@ -1,0 +1,30 @@
+//! Security definitions of all kinds in one list: who names one does not say of which kind.
+
+use busker_model::invocation::Role;
+use busker_model::{Family, Fault};
+use serde_json::{Value, json};
+
+use crate::crud::{paged, read, shown};
+use crate::operation::{AdminService, Call};
+
+pub(crate) fn list() -> AdminService {
+    paged(AdminService::new(
+        "busker.security.list",
+        Role::Viewer,
+        "Lists security definitions of all kinds.",
+        all,
+    ))
+}
+
+async fn all(call: Call) -> Result<Value, Fault> {
+    let page = read::page(&call, Family::Security, None).await?;
+    let shown: Vec<Value> = page
+        .objects
+        .iter()
+        .map(|object| {
+            let kind = call.deps.catalog.get(Family::Security, &object.kind);
+            shown(object, kind.map_or(&[][..], |kind| kind.secrets))
+        })
+        .collect();
+    Ok(json!({"objects": shown, "total": page.total}))
+}
