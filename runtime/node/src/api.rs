@@ -76,16 +76,18 @@ pub(crate) async fn readyz(api: Data<Api>) -> HttpResponse {
 }
 
 pub(crate) async fn openapi(request: HttpRequest, api: Data<Api>) -> HttpResponse {
-    match api.gatekeeper.principal(&request).await {
+    let cid = Cid::mint();
+    match api.gatekeeper.principal(&request, cid).await {
         Ok(_) => HttpResponse::Ok()
             .content_type("application/json")
             .body(api.openapi.clone()),
-        Err(fault) => problem(Cid::mint(), &fault),
+        Err(fault) => problem(cid, &fault),
     }
 }
 
 pub(crate) async fn metrics(request: HttpRequest, api: Data<Api>) -> HttpResponse {
-    match api.gatekeeper.principal(&request).await {
+    let cid = Cid::mint();
+    match api.gatekeeper.principal(&request, cid).await {
         Ok(_) => {
             let revision = *api.revision.borrow();
             let text = meter::scrape(&api.metrics, &api.directory, &api.tree, revision);
@@ -93,7 +95,7 @@ pub(crate) async fn metrics(request: HttpRequest, api: Data<Api>) -> HttpRespons
                 .content_type("text/plain; version=0.0.4; charset=utf-8")
                 .body(text)
         }
-        Err(fault) => problem(Cid::mint(), &fault),
+        Err(fault) => problem(cid, &fault),
     }
 }
 
@@ -142,7 +144,7 @@ impl Api {
         body: Body,
         cid: Cid,
     ) -> Result<HttpResponse, Fault> {
-        let principal = self.gatekeeper.principal(request).await?;
+        let principal = self.gatekeeper.principal(request, cid).await?;
         let service = ServiceName::new(name).map_err(|error| Fault::invalid(error.to_string()))?;
         let entry = self.directory.get(name);
         let needed = entry
@@ -181,8 +183,9 @@ impl Api {
 
 /// What happens on this node, as it happens. A reader that falls behind, or comes back too late, is told to start over.
 pub(crate) async fn events(request: HttpRequest, api: Data<Api>) -> HttpResponse {
-    if let Err(fault) = api.gatekeeper.principal(&request).await {
-        return problem(Cid::mint(), &fault);
+    let cid = Cid::mint();
+    if let Err(fault) = api.gatekeeper.principal(&request, cid).await {
+        return problem(cid, &fault);
     }
     let topics = match topics(&request) {
         Ok(topics) => topics,

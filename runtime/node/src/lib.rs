@@ -17,6 +17,7 @@ mod front;
 mod gatekeeper;
 mod ground;
 mod listener;
+mod lockout;
 mod meter;
 mod node;
 mod patience;

@@ -16,6 +16,7 @@ use crate::config::LimitsSection;
 use crate::front::{self, Front};
 use crate::gatekeeper::Gatekeeper;
 use crate::listener;
+use crate::lockout::Lockout;
 use crate::meter::Meter;
 use crate::node::Node;
 use crate::ports::Nonces;
@@ -59,6 +60,8 @@ fn api(node: &Node) -> Result<ChildSpec, Fault> {
         gatekeeper: Gatekeeper {
             odb: node.ground.odb.clone(),
             passwords: node.passwords.clone(),
+            lockout: Lockout::default(),
+            events: node.ground.events.clone(),
         },
         directory: node.ground.directory.clone(),
         tree: node.ground.tree.clone(),
