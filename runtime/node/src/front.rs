@@ -316,11 +316,18 @@ fn invocation(
     let (request, route) = (arrival.request, &arrival.found.route);
     let settings = &route.settings;
     let path_params = params::read_path(&arrival.found.params)?;
-    let query = match request.query_string() {
+    let mut query = match request.query_string() {
         "" => Vec::new(),
         text => params::read_pairs(text.as_bytes())
             .map_err(|fault| Fault::invalid(format!("query string: {}", fault.message)))?,
     };
+    let secret = route
+        .security
+        .as_ref()
+        .and_then(Definition::secret_parameter);
+    if let Some(secret) = secret {
+        query.retain(|(name, _)| name != secret);
+    }
     let traceparent = || {
         TraceParent::enter(sent_traceparent(request))
             .to_string()

@@ -110,6 +110,10 @@ impl PreparedApiKey {
         })))
     }
 
+    pub(crate) fn parameter(&self) -> Option<&str> {
+        self.0.query.as_deref()
+    }
+
     /// The header goes first: a request that has both is one of the header.
     pub(crate) fn verify(&self, shown: &dyn Shown) -> Result<Verified, Fault> {
         let prepared = &*self.0;

@@ -53,6 +53,19 @@ impl Definition {
     pub const fn reads_body(&self) -> bool {
         matches!(self, Self::Wss(_))
     }
+
+    /// The parameter of the query that may carry a secret: it is not for the service.
+    #[must_use]
+    pub fn secret_parameter(&self) -> Option<&str> {
+        match self {
+            Self::ApiKey(key) => key.parameter(),
+            Self::BasicAuth(_)
+            | Self::TechAccount(_)
+            | Self::Wss(_)
+            | Self::Jwt(_)
+            | Self::MutualTls(_) => None,
+        }
+    }
 }
 
 /// What a request shows of itself.

@@ -62,7 +62,7 @@ pub(crate) enum ObjectVerb {
     Get(Named),
     /// List them
     List {
-        /// Kind; http, basic-auth or interval when missing
+        /// Kind; http, interval, or security of any kind when missing
         #[arg(long)]
         kind: Option<String>,
         /// Only names that contain this

@@ -1,5 +1,7 @@
 //! Configured objects: `busker channel|outgoing|security|job DIR create|edit|delete|get|list|ping`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::Client;
@@ -26,8 +28,14 @@ const COLUMNS: [&str; 8] = [
 /// Runs one verb.
 pub(crate) async fn run(client: &Client, family: Family, verb: ObjectVerb) -> Result<(), Failure> {
     let (kind, word, input, format) = request(verb)?;
-    let kind = kind.unwrap_or_else(|| family.default_kind().to_owned());
-    let service = format!("busker.{}.{kind}.{word}", family.as_str());
+    let service = match (family, kind, word) {
+        // Who asks for definitions seldom cares of which kind they are.
+        (Family::Security, None, "list") => "busker.security.list".to_owned(),
+        (_, kind, _) => {
+            let kind = kind.unwrap_or_else(|| family.default_kind().to_owned());
+            format!("busker.{}.{kind}.{word}", family.as_str())
+        }
+    };
     let answer = client.call(&service, &input).await?;
     match output::structured(format, &answer) {
         Some(printed) => printed,
@@ -165,15 +173,21 @@ pub(super) fn table(answer: &Value) -> String {
         .into_iter()
         .filter(|column| filled(column))
         .collect();
-    let mut head = vec!["name".to_owned(), "active".to_owned()];
+    let kinds: BTreeSet<&str> = objects
+        .iter()
+        .filter_map(|object| object["kind"].as_str())
+        .collect();
+    let fixed: &[&str] = match kinds.len() {
+        0 | 1 => &["name", "active"],
+        _ => &["name", "kind", "active"],
+    };
+    let mut head: Vec<String> = fixed.iter().map(|&name| name.to_owned()).collect();
     head.extend(columns.iter().map(|column| (*column).to_owned()));
     let rows: Vec<Vec<String>> = objects
         .iter()
         .map(|object| {
-            let mut row = vec![
-                output::cell(&object["name"]),
-                output::cell(&object["active"]),
-            ];
+            let cells = fixed.iter().map(|&name| output::cell(&object[name]));
+            let mut row: Vec<String> = cells.collect();
             row.extend(
                 columns
                     .iter()
@@ -236,6 +250,15 @@ mod tests {
 NAME  ACTIVE  URL_PATH  SERVICE
 crm   true    /crm      crm.get
 b     false   /b";
+        assert_eq!(table(&answer), expected);
+        let answer = json!({"objects": [
+            {"name": "crm", "kind": "wss", "active": true, "settings": {}},
+            {"name": "b", "kind": "jwt", "active": false, "settings": {}},
+        ]});
+        let expected = "\
+NAME  KIND  ACTIVE
+crm   wss   true
+b     jwt   false";
         assert_eq!(table(&answer), expected);
     }
 }
