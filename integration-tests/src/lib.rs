@@ -24,6 +24,8 @@ mod load;
 mod own_node;
 mod peer;
 mod proxy;
+pub mod schema;
+pub mod soap;
 mod venv;
 mod wait;
 mod wire;

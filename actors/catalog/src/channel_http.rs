@@ -53,6 +53,7 @@ fn schema() -> Value {
             "data_format": {"enum": ["json", "xml", "form", "raw"], "description": "Format of bodies; soap is always xml."},
             "transport": {"enum": GROUPS, "description": "Envelope of bodies."},
             "soap_action": {"type": "string", "description": "SOAP action; empty takes any."},
+            "soap_element": {"type": "string", "description": "Element in the body of a request that is for it, where no SOAP action says so: name or {namespace}name; empty takes any."},
             "soap_version": {"enum": ["1.1", "1.2", null], "description": "SOAP version it takes; none takes both."},
             "timeout_ms": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_TIMEOUT_MS, "description": "Longest time for a request, in milliseconds."},
             "max_concurrency": {"type": ["integer", "null"], "minimum": 1, "description": "Most requests at once on one node."},

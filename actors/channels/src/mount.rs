@@ -67,10 +67,25 @@ struct Patterns {
 /// A channel that was found, and the parameters of its pattern, still percent-encoded.
 #[derive(Debug)]
 pub struct Found {
-    /// The channel.
+    /// The channel; with `rivals`, the one that takes what they do not, or just one of them.
     pub route: Arc<Route>,
     /// Parameters in order.
     pub params: Vec<(String, String)>,
+    /// Channels that take the request if an element they name is in its body. Mostly there are none.
+    pub rivals: Vec<Arc<Route>>,
+}
+
+impl Found {
+    /// Settles whose the request is once its body is known: `takes` tells whether it holds an element of that name.
+    /// `None` when all channels here want another one.
+    #[must_use]
+    pub fn settled(mut self, takes: impl Fn(&str) -> bool) -> Option<Self> {
+        let mut rivals = std::mem::take(&mut self.rivals).into_iter();
+        if let Some(route) = rivals.find(|rival| takes(&rival.settings.soap_element)) {
+            return Some(Self { route, ..self });
+        }
+        self.route.settings.soap_element.is_empty().then_some(self)
+    }
 }
 
 /// The table. Cheap to clone.
@@ -120,7 +135,7 @@ impl Mount {
     /// The channel for a path and SOAP action (empty for plain HTTP). An exact path beats a pattern.
     #[must_use]
     pub fn find(&self, path: &str, action: &str) -> Option<Found> {
-        if let Some(route) = self
+        if let Some((route, rivals)) = self
             .exact
             .get(path)
             .and_then(|routes| pick(&routes, action))
@@ -128,6 +143,7 @@ impl Mount {
             return Some(Found {
                 route,
                 params: Vec::new(),
+                rivals,
             });
         }
         let patterns = self.patterns.load();
@@ -137,7 +153,22 @@ impl Mount {
             .iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        pick(matched.value, action).map(|route| Found { route, params })
+        pick(matched.value, action).map(|(route, rivals)| Found {
+            route,
+            params,
+            rivals,
+        })
+    }
+
+    /// All channels that a request to this path may be for.
+    #[must_use]
+    pub fn on(&self, path: &str) -> Vec<Arc<Route>> {
+        let exact = self.exact.get(path).map(|routes| routes.clone());
+        exact.unwrap_or_else(|| {
+            let patterns = self.patterns.load();
+            let matched = patterns.router.at(path);
+            matched.map_or_else(|_| Vec::new(), |matched| matched.value.to_vec())
+        })
     }
 
     /// All mounted channels, sorted by name.
@@ -201,16 +232,23 @@ fn put(routes: &mut ByAction, route: Arc<Route>) {
     }
 }
 
-/// The channel of an action; a SOAP channel without an action of its own takes any.
-fn pick(routes: &[Arc<Route>], action: &str) -> Option<Arc<Route>> {
-    let exact = routes
-        .iter()
-        .find(|route| route.settings.soap_action == action);
-    exact
-        .or_else(|| {
-            routes
-                .iter()
-                .find(|route| route.settings.soap_action.is_empty())
+/// The channel of an action; a SOAP channel without an action of its own takes any. Those that go by an element of the
+/// body come with it, unless the action says it all.
+fn pick(routes: &[Arc<Route>], action: &str) -> Option<(Arc<Route>, Vec<Arc<Route>>)> {
+    let by_action = |route: &&Arc<Route>| route.settings.soap_action == action;
+    if !action.is_empty()
+        && let Some(route) = routes.iter().find(by_action)
+    {
+        return Some((Arc::clone(route), Vec::new()));
+    }
+    let first = |goes_by_element: bool| {
+        routes.iter().find(|route| {
+            let settings = &route.settings;
+            settings.soap_action.is_empty() && settings.soap_element.is_empty() != goes_by_element
         })
-        .cloned()
+    };
+    let route = first(false).or_else(|| first(true))?;
+    let rivals = routes.iter();
+    let rivals = rivals.filter(|route| !route.settings.soap_element.is_empty());
+    Some((Arc::clone(route), rivals.cloned().collect()))
 }

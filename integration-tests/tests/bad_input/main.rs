@@ -15,6 +15,7 @@ use serde_json::json;
 
 mod bodies;
 mod heads;
+mod hostile;
 mod table;
 
 use table::Shape::{Json, Soap11, Soap12, Xml};

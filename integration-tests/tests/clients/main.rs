@@ -6,10 +6,13 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod admin;
 mod curl;
+mod dispatch;
 mod python;
 mod soap;
 mod trace;
+mod wsdl;
 mod zeep;
 
 use busker_integration_tests::Environment;

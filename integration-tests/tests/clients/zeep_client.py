@@ -26,7 +26,8 @@ def fault_of(call):
         call()
         return {"fault": None}
     except Fault as fault:
-        detail = {} if fault.detail is None else {item.tag: item.text for item in fault.detail}
+        inner = [] if fault.detail is None else fault.detail.iter("{urn:busker:fault:1}*")
+        detail = {item.tag.split("}")[1]: item.text for item in inner}
         return {"code": fault.code, "message": fault.message, "detail": detail}
 
 

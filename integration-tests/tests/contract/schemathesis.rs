@@ -13,8 +13,9 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
                       ignored_auth,missing_required_header";
 /// Random requests for each operation, beside the examples and those that cover each field's bounds.
 const RANDOM: &str = "12";
-/// What would end the node under test or the rights of the tester, and the stream that does not end.
-const LEFT_OUT: [&str; 8] = [
+/// What would end the node under test or the rights of the tester, the stream that does not end, and SOAP, which has a status
+/// of 500 for a caller's mistake.
+const LEFT_OUT: [&str; 9] = [
     "/api/v1/services/busker.node.drain",
     "/api/v1/services/busker.node.delete",
     "/api/v1/services/busker.tree.stop-actor",
@@ -23,6 +24,7 @@ const LEFT_OUT: [&str; 8] = [
     "/api/v1/services/busker.user.set-role",
     "/api/v1/services/busker.user.change-password",
     "/api/v1/events",
+    "/api/v1/soap",
 ];
 
 /// How many requests were made, as the summary has it: `5926 generated, 5926 passed`.

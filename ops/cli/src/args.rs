@@ -219,6 +219,29 @@ pub(crate) enum ServiceCommand {
         #[arg(long, value_name = "ID")]
         to: Option<i64>,
     },
+    /// Keep a WSDL for a service; its SOAP channels answer ?wsdl with it
+    SetWsdl {
+        /// An environment, or the folder of one node
+        dir: PathBuf,
+        /// Name of the service
+        name: String,
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the WSDL that was kept for a service, byte for byte
+    GetWsdl {
+        /// An environment, or the folder of one node
+        dir: PathBuf,
+        /// Name of the service
+        name: String,
+    },
+    /// Let the WSDL of a service go; ?wsdl answers the generated one again
+    DeleteWsdl {
+        /// An environment, or the folder of one node
+        dir: PathBuf,
+        /// Name of the service
+        name: String,
+    },
 }
 
 /// Format of a payload.
@@ -299,10 +322,23 @@ pub(crate) enum ApiCommand {
         dir: PathBuf,
         /// Name of the service, such as busker.service.list
         service: String,
-        /// JSON: text, @FILE, or - for standard input
-        #[arg(long, default_value = "{}")]
-        payload: String,
+        #[command(flatten)]
+        input: CallInput,
+        /// How to print the answer
+        #[arg(long, value_enum, default_value_t = Format::Json)]
+        format: Format,
     },
+}
+
+/// The input of a call, as one text or field by field.
+#[derive(Debug, Args)]
+pub(crate) struct CallInput {
+    /// JSON: text, @FILE, or - for standard input
+    #[arg(long, default_value = "{}")]
+    pub(crate) payload: String,
+    /// A field of the input, over what the payload has; the value is JSON, else text, @FILE or - for standard input
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -352,6 +388,10 @@ mod tests {
             "busker tree DIR --follow",
             "busker events DIR --follow",
             "busker api call DIR busker.cluster.get-roster",
+            "busker api call DIR busker.user.set-role --set name=ann --set role=viewer --format yaml",
+            "busker service set-wsdl DIR hello hello.wsdl",
+            "busker service get-wsdl DIR hello",
+            "busker service delete-wsdl DIR hello",
             "busker node run DIR/node1 --detached",
         ] {
             assert!(parse(line).is_ok(), "{line}");

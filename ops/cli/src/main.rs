@@ -119,9 +119,10 @@ async fn run(command: Command) -> Result<u8, Failure> {
         Command::Api(ApiCommand::Call {
             dir,
             service,
-            payload,
+            input,
+            format,
         }) => {
-            services::call(&connect(&dir)?, &service, &payload).await?;
+            services::call(&connect(&dir)?, &service, &input, format).await?;
         }
         Command::ExitCodes => output::say(&Exit::table())?,
     }
@@ -144,6 +145,13 @@ async fn service(command: ServiceCommand) -> Result<(), Failure> {
         ServiceCommand::Delete { dir, name } => services::delete(&connect(&dir)?, &name).await,
         ServiceCommand::Rollback { dir, name, to } => {
             services::rollback(&connect(&dir)?, &name, to).await
+        }
+        ServiceCommand::SetWsdl { dir, name, file } => {
+            services::set_wsdl(&connect(&dir)?, &name, &file).await
+        }
+        ServiceCommand::GetWsdl { dir, name } => services::get_wsdl(&connect(&dir)?, &name).await,
+        ServiceCommand::DeleteWsdl { dir, name } => {
+            services::delete_wsdl(&connect(&dir)?, &name).await
         }
     }
 }

@@ -5,10 +5,20 @@ use busker_model::invocation::Role;
 use busker_odb::audit::AUDIT_PAGE;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
 
 const DEFAULT: i64 = 100;
+const ENTRY: &[(&str, &str)] = &[
+    ("id", "string"),
+    ("at_ms", "integer"),
+    ("who", "string"),
+    ("service", "string"),
+    ("object", "string"),
+    ("result", "string"),
+    ("cid", "string"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     vec![
@@ -29,7 +39,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "id of the last row of the page before.",
         )
         .example(json!({"limit": 50}))
-        .answers(&[("entries", "array")]),
+        .answers(&[])
+        .and("entries", list_of(object(ENTRY))),
     ]
 }
 

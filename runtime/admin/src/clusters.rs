@@ -8,6 +8,7 @@ use busker_odb::nodes::NodeRecord;
 use busker_odb::roles::SCHEDULER;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call, answer};
 use crate::ports::LiveNode;
@@ -24,6 +25,30 @@ const CLUSTER: &[(&str, &str)] = &[
     ("guarded", "boolean"),
     ("revision", "integer"),
     ("created_ms", "integer"),
+];
+const NODE: &[(&str, &str)] = &[
+    ("name", "string"),
+    ("role_holder", "boolean"),
+    ("state", "string"),
+    ("alive", "boolean"),
+    ("suspected", "boolean"),
+    ("connected", "boolean"),
+    ("clock_ahead_ms", "integer"),
+    ("in_flight", "integer"),
+    ("revision", "integer"),
+    ("incarnation", "string"),
+    ("address", "string"),
+    ("admin_address", "string"),
+    ("seen_ms", "integer"),
+    ("info", "json"),
+];
+const TERM: &[(&str, &str)] = &[
+    ("role", "string"),
+    ("epoch", "integer"),
+    ("holder", "string"),
+    ("since_ms", "integer"),
+    ("ended_ms", "integer?"),
+    ("how", "string?"),
 ];
 
 pub(crate) fn operations() -> Vec<AdminService> {
@@ -58,7 +83,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Lists the nodes: those that are alive as they are now, the others as they last reported.",
             roster,
         )
-        .answers(&[("nodes", "array")]),
+        .answers(&[])
+        .and("nodes", list_of(object(NODE))),
         AdminService::new(
             "busker.cluster.get-role-history",
             Role::Viewer,
@@ -71,7 +97,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Most terms to answer; 100 unless given.",
         )
         .example(json!({"limit": 10}))
-        .answers(&[("terms", "array")]),
+        .answers(&[])
+        .and("terms", list_of(object(TERM))),
     ]
 }
 

@@ -10,6 +10,7 @@ use busker_odb::objects::redacted;
 use busker_odb::{Odb, OdbError};
 use serde_json::{Map, Value, json};
 
+use crate::answers;
 use crate::input::{Field, Type};
 use crate::operation::{AdminService, Call};
 
@@ -22,15 +23,20 @@ const TRANSPORTS: &[&str] = &["plain_http", "soap"];
 /// Long enough for every kind.
 const NEW_SECRET: &str = "a new secret of at least thirty-two bytes";
 const SORTS: &[&str] = &["name", "-name"];
+/// Fields of an object in answers, but for its settings.
 pub(crate) const OBJECT: &[(&str, &str)] = &[
     ("name", "string"),
     ("active", "boolean"),
-    ("settings", "object"),
     ("family", "string"),
     ("kind", "string"),
     ("number", "integer"),
     ("revision", "integer"),
-    ("secrets", "object"),
+    ("secrets", "boolean{}"),
+];
+const DELETED: &[(&str, &str)] = &[
+    ("family", "string"),
+    ("group", "string"),
+    ("name", "string"),
 ];
 
 /// The admin services of one kind.
@@ -112,7 +118,7 @@ fn create(kind: Kind) -> AdminService {
         schema: Some((kind.schema)()),
     })
     .example(json!({"name": example_name(kind), "settings": (kind.example)()}))
-    .answers(OBJECT)
+    .answering(object(kind))
     .writing()
 }
 
@@ -143,7 +149,7 @@ fn edit(kind: Kind) -> AdminService {
         "Revision that was read; another one is a conflict.",
     )
     .example(json!({"name": example_name(kind), "active": false}))
-    .answers(OBJECT)
+    .answering(object(kind))
     .writing();
     with_transport(service, kind)
 }
@@ -158,7 +164,8 @@ fn delete(kind: Kind) -> AdminService {
     .required("name", Type::Name, "Name.")
     .optional("cascade", Type::Boolean, "Whether those who use it go too.")
     .example(json!({"name": example_name(kind)}))
-    .answers(&[("deleted", "array")])
+    .answers(&[])
+    .and("deleted", answers::list_of(answers::object(DELETED)))
     .destroying();
     with_transport(service, kind)
 }
@@ -172,7 +179,7 @@ fn get(kind: Kind) -> AdminService {
     )
     .required("name", Type::Name, "Name.")
     .example(json!({"name": example_name(kind)}))
-    .answers(OBJECT);
+    .answering(object(kind));
     with_transport(service, kind)
 }
 
@@ -184,9 +191,11 @@ fn list(kind: Kind) -> AdminService {
         move |call: Call| read::list(call, kind),
     );
     paged(service)
+        .answers(&[("total", "integer")])
+        .and("objects", answers::list_of(object(kind)))
 }
 
-/// The fields and the answer of a list.
+/// The fields of a list.
 pub(crate) fn paged(service: AdminService) -> AdminService {
     service
         .optional("filter", Type::Text, "Text the name contains, in any case.")
@@ -198,7 +207,6 @@ pub(crate) fn paged(service: AdminService) -> AdminService {
         .optional("offset", Type::Integer(0, i64::MAX), "Objects to skip.")
         .optional("sort", Type::Choice(SORTS), "Order; name unless given.")
         .example(json!({"filter": "crm", "limit": 20}))
-        .answers(&[("objects", "array"), ("total", "integer")])
 }
 
 fn ping(kind: Kind) -> AdminService {
@@ -213,7 +221,12 @@ fn ping(kind: Kind) -> AdminService {
     )
     .required("name", Type::Name, "Name.")
     .example(json!({"name": example_name(kind)}))
-    .answers(&[("ok", "boolean"), ("ms", "integer"), ("message", "string")]);
+    .answers(&[
+        ("ok", "boolean"),
+        ("ms", "integer"),
+        ("message", "string"),
+        ("class", "string?"),
+    ]);
     with_transport(service, kind)
 }
 
@@ -228,8 +241,20 @@ fn change_password(kind: Kind, secret: &'static str) -> AdminService {
     .required("password1", Type::Secret, "New password.")
     .required("password2", Type::Secret, "The same again.")
     .example(json!({"name": example_name(kind), "password1": NEW_SECRET, "password2": NEW_SECRET}))
-    .answers(OBJECT)
+    .answering(object(kind))
     .writing()
+}
+
+/// JSON Schema of an object in answers: its settings in full, without their secrets.
+fn object(kind: Kind) -> Value {
+    let mut settings = (kind.schema)();
+    if let Some(fields) = settings.as_object_mut() {
+        fields.shift_remove("required");
+    }
+    if let Some(fields) = settings["properties"].as_object_mut() {
+        fields.retain(|name, _| !kind.secrets.contains(&name.as_str()));
+    }
+    answers::with(answers::object(OBJECT), "settings", settings)
 }
 
 /// HTTP objects of one name can differ in transport; only they take the field.

@@ -5,7 +5,20 @@ use std::sync::Arc;
 use busker_model::invocation::Role;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::operation::AdminService;
+
+const SERVICE: &[(&str, &str)] = &[
+    ("name", "string"),
+    ("summary", "string"),
+    ("permission", "string"),
+    ("writes", "boolean"),
+    ("destructive", "boolean"),
+    ("input", "json"),
+    ("output", "json"),
+    ("soap_element", "string"),
+    ("example", "json"),
+];
 
 /// Describes `others` and itself.
 pub(crate) fn operation(others: &[AdminService]) -> AdminService {
@@ -23,5 +36,6 @@ fn make(all: Arc<Vec<Value>>) -> AdminService {
         "Describes every admin service: input, output, permission, example.",
         move |_call| std::future::ready(Ok(json!({"services": *all}))),
     )
-    .answers(&[("services", "array")])
+    .answers(&[])
+    .and("services", list_of(object(SERVICE)))
 }

@@ -10,6 +10,7 @@ use busker_odb::OdbError;
 use busker_scheduler::{Due, JobDesired, JobKind, When, meaning, written};
 use serde_json::{Map, Value, json};
 
+use crate::answers::{list_of, maybe, object};
 use crate::crud::{self, write};
 use crate::input::{Field, Input, Type};
 use crate::operation::{AdminService, Call, answer};
@@ -22,6 +23,39 @@ const NEXT_DEFAULT: i64 = 5;
 const HISTORY_MAX: i64 = 1_000;
 /// Rows of a history unless told otherwise.
 const HISTORY_DEFAULT: i64 = 50;
+const FIRE: &[(&str, &str)] = &[
+    ("due", "string?"),
+    ("due_ms", "integer"),
+    ("until", "string?"),
+    ("until_ms", "integer"),
+    ("origin", "string"),
+    ("fires", "integer"),
+    ("verdict", "string"),
+    ("reason", "string"),
+    ("late_ms", "integer"),
+    ("cid", "string?"),
+    ("epoch", "integer"),
+    ("recorded_ms", "integer"),
+    ("ended_ms", "integer?"),
+    ("outcome", "string?"),
+];
+const TOTAL: &[(&str, &str)] = &[
+    ("hour_ms", "integer"),
+    ("verdict", "string"),
+    ("fires", "integer"),
+    ("late_max_ms", "integer"),
+];
+const STANDING: &[(&str, &str)] = &[
+    ("planned_ms", "integer"),
+    ("anchor_ms", "integer"),
+    ("runs", "integer"),
+];
+const NEXT: &[(&str, &str)] = &[
+    ("due", "string"),
+    ("due_ms", "integer"),
+    ("mark", "string?"),
+    ("note", "string?"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     let name = |service: AdminService| {
@@ -37,7 +71,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
             execute,
         ))
         .answers(&[
-            ("cid", "string"),
+            ("cid", "string?"),
             ("due_ms", "integer"),
             ("verdict", "string"),
             ("reason", "string"),
@@ -50,6 +84,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
             |call| turn(call, false),
         ))
         .answers(crud::OBJECT)
+        .and("settings", json!({}))
         .writing(),
         name(AdminService::new(
             "busker.job.resume",
@@ -58,6 +93,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
             |call| turn(call, true),
         ))
         .answers(crud::OBJECT)
+        .and("settings", json!({}))
         .writing(),
         next_fires_service(),
         name(AdminService::new(
@@ -73,11 +109,12 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .answers(&[
             ("name", "string"),
+            ("kind", "string"),
             ("active", "boolean"),
-            ("fires", "array"),
-            ("totals", "array"),
-            ("standing", "object"),
-        ]),
+        ])
+        .and("fires", list_of(object(FIRE)))
+        .and("totals", list_of(object(TOTAL)))
+        .and("standing", maybe(object(STANDING))),
     ]
 }
 
@@ -114,7 +151,8 @@ fn next_fires_service() -> AdminService {
     .example(json!({
         "schedule": {"kind": "cron", "cron": "30 2 * * *", "time_zone": "Europe/Warsaw"}, "count": 20,
     }))
-    .answers(&[("fires", "array"), ("time_zone", "string")])
+    .answers(&[("time_zone", "string")])
+    .and("fires", list_of(object(NEXT)))
 }
 
 /// The job a call names, of whatever kind.

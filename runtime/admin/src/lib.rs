@@ -9,9 +9,12 @@ pub mod crud;
 pub mod input;
 pub mod openapi;
 pub mod operation;
+pub mod page;
 pub mod ports;
 mod runner;
+pub mod soap;
 
+mod answers;
 mod audit;
 mod clusters;
 mod describe;
@@ -23,6 +26,7 @@ mod security;
 mod services_deployed;
 mod services_invoke;
 mod services_run;
+mod services_wsdl;
 mod tokens;
 mod trees;
 mod users;
@@ -50,6 +54,7 @@ pub fn operations(catalog: &Catalog) -> Vec<AdminService> {
     all.extend(services_deployed::operations());
     all.extend(services_invoke::operations());
     all.extend(services_run::operations());
+    all.extend(services_wsdl::operations());
     all.extend(tokens::operations());
     all.extend(trees::operations());
     all.extend(users::operations());

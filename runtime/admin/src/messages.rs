@@ -6,6 +6,7 @@ use busker_model::object::Violation;
 use busker_model::{Cid, Fault, Payload, ServiceName};
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, maybe, object, with};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
 use crate::services_invoke::body;
@@ -15,6 +16,61 @@ const PAGE: (i64, i64) = (50, 500);
 /// Most dead letters that can be skipped.
 const OFFSET_MAX: i64 = 10_000_000;
 const EXAMPLE_CID: &str = "K000000000000000000000000000000000000007";
+const FAILURE: &[(&str, &str)] = &[
+    ("class", "string"),
+    ("code", "string?"),
+    ("message", "string"),
+];
+const ROW: &[(&str, &str)] = &[
+    ("service", "string"),
+    ("delivery", "string"),
+    ("accepted", "integer"),
+    ("done", "integer"),
+    ("dead", "integer"),
+    ("discarded", "integer"),
+    ("expired", "integer"),
+    ("pending", "integer"),
+    ("balances", "boolean"),
+];
+const LOSS: &[(&str, &str)] = &[
+    ("from_ms", "integer"),
+    ("noticed_ms", "integer"),
+    ("emptied", "boolean"),
+    ("lost", "integer"),
+];
+const LOST: &[(&str, &str)] = &[
+    ("service", "string"),
+    ("accepted", "integer"),
+    ("pending", "integer"),
+    ("kept", "integer"),
+    ("lost", "integer"),
+];
+const LETTER: &[(&str, &str)] = &[
+    ("cid", "string"),
+    ("service", "string"),
+    ("delivery", "string"),
+    ("accepted_ms", "integer"),
+    ("died_ms", "integer"),
+    ("attempts", "integer"),
+    ("version", "string?"),
+    ("bytes", "integer"),
+];
+const WHOLE: &[(&str, &str)] = &[
+    ("cid", "string"),
+    ("service", "string"),
+    ("delivery", "string"),
+    ("accepted_ms", "integer"),
+    ("died_ms", "integer"),
+    ("attempts", "integer"),
+    ("version", "string?"),
+    ("channel", "string"),
+    ("data_format", "string"),
+    ("key", "string?"),
+    ("job", "string?"),
+    ("parent", "string?"),
+    ("principal", "string?"),
+    ("payload", "json"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     let mut all = reading();
@@ -38,20 +94,24 @@ fn reading() -> Vec<AdminService> {
             ("delivery", "string"),
             ("state", "string"),
             ("accepted_ms", "integer"),
+            ("at_ms", "integer?"),
             ("attempts", "integer"),
-        ]),
+            ("result_kind", "string?"),
+            ("result", "json"),
+        ])
+        .and("failure", maybe(object(FAILURE))),
         AdminService::new(
             "busker.message.get-ledger",
             Role::Viewer,
             "Answers how many asynchronous invocations there were, by service and class, and where they are.",
             ledger,
         )
-        .answers(&[
-            ("store", "string"),
-            ("balances", "boolean"),
-            ("rows", "array"),
-            ("losses", "array"),
-        ]),
+        .answers(&[("store", "string"), ("balances", "boolean")])
+        .and("rows", list_of(object(ROW)))
+        .and(
+            "losses",
+            list_of(with(object(LOSS), "services", list_of(object(LOST)))),
+        ),
         AdminService::new(
             "busker.message.list-dead",
             Role::Viewer,
@@ -66,7 +126,11 @@ fn reading() -> Vec<AdminService> {
             "How many at most; 50 unless given.",
         )
         .example(json!({"service": "stockmarket.get-market-cap"}))
-        .answers(&[("total", "integer"), ("messages", "array")]),
+        .answers(&[("total", "integer")])
+        .and(
+            "messages",
+            list_of(with(object(LETTER), "failure", object(FAILURE))),
+        ),
         AdminService::new(
             "busker.message.get-dead",
             Role::Operator,
@@ -74,7 +138,9 @@ fn reading() -> Vec<AdminService> {
             get_dead,
         )
         .required("cid", Type::Text, "cid of the invocation.")
-        .example(json!({"cid": EXAMPLE_CID})),
+        .example(json!({"cid": EXAMPLE_CID}))
+        .answers(WHOLE)
+        .and("failure", with(object(FAILURE), "detail", json!({"type": "string"}))),
     ]
 }
 

@@ -4,8 +4,60 @@ use busker_model::invocation::Role;
 use busker_model::{ErrorClass, Fault};
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, map_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
+use crate::services_run::COUNTERS;
+
+const INFO: &[(&str, &str)] = &[
+    ("name", "string"),
+    ("cluster", "string"),
+    ("version", "string"),
+    ("incarnation", "string"),
+    ("readiness", "string"),
+    ("revision", "integer"),
+    ("uptime_s", "integer"),
+    ("http_address", "string"),
+    ("http_workers", "integer"),
+    ("admin_address", "string"),
+    ("odb", "string"),
+    ("bus", "string"),
+    ("python_pool_size", "integer"),
+    ("packages", "json"),
+    ("services", "integer"),
+    ("channels", "integer"),
+    ("actors", "integer"),
+];
+const PYTHON: &[(&str, &str)] = &[
+    ("state", "string"),
+    ("interpreter", "string"),
+    ("version", "string"),
+    ("remedy", "string"),
+    ("reason", "string"),
+];
+const WORKER: &[(&str, &str)] = &[
+    ("pool", "string"),
+    ("generation", "integer"),
+    ("name", "string"),
+    ("pid", "integer?"),
+    ("scheduler", "string?"),
+    ("in_flight", "integer"),
+    ("rss_bytes", "integer?"),
+    ("requests", "integer"),
+];
+const CHANNEL: &[(&str, &str)] = &[
+    ("requests", "integer"),
+    ("errors", "integer"),
+    ("total_micros", "integer"),
+];
+const CONNECTION: &[(&str, &str)] = &[
+    ("requests", "integer"),
+    ("errors", "integer"),
+    ("refused", "integer"),
+    ("in_flight", "integer"),
+    ("total_micros", "integer"),
+    ("max_micros", "integer"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     traffic().into_iter().chain(others_and_counters()).collect()
@@ -18,7 +70,11 @@ fn traffic() -> Vec<AdminService> {
             Role::Viewer,
             "Answers what this node is: version, addresses, interpreter, workers.",
             info,
-        ),
+        )
+        .answers(INFO)
+        .and("health", object(&[("bus", "string")]))
+        .and("python", object(PYTHON))
+        .and("python_workers", list_of(object(WORKER))),
         AdminService::new(
             "busker.node.drain",
             Role::Operator,
@@ -83,12 +139,10 @@ fn others_and_counters() -> Vec<AdminService> {
             "Answers the counters of services, channels and outgoing connections of this node.",
             statistics,
         )
-        .answers(&[
-            ("node", "string"),
-            ("services", "object"),
-            ("channels", "object"),
-            ("outgoing", "object"),
-        ]),
+        .answers(&[("node", "string")])
+        .and("services", map_of(object(COUNTERS)))
+        .and("channels", map_of(object(CHANNEL)))
+        .and("outgoing", map_of(object(CONNECTION))),
     ]
 }
 

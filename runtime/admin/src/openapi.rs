@@ -33,6 +33,7 @@ pub fn document(operations: &[AdminService]) -> Value {
         })
         .collect();
     paths.extend(fixed());
+    paths.insert("/api/v1/soap".to_owned(), soap());
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -135,6 +136,37 @@ fn fixed() -> [(String, Value); 5] {
             get["security"] = json!([]);
         }
         (path.to_owned(), json!({"get": get}))
+    })
+}
+
+/// The same services over SOAP.
+fn soap() -> Value {
+    let envelope = |text: &str| {
+        let schema = json!({"schema": {"type": "string"}});
+        let content = json!({"text/xml": schema, "application/soap+xml": schema});
+        json!({"description": text, "content": content})
+    };
+    json!({
+        "get": {
+            "summary": "One WSDL of all services, for ?wsdl.",
+            "x-busker-permission": "viewer",
+            "parameters": [{
+                "name": "wsdl", "in": "query", "required": true, "allowEmptyValue": true, "schema": {"type": "string"},
+            }],
+            "responses": {
+                "200": {"description": "Fine.", "content": {"text/xml": {"schema": {}}}},
+                "401": {"$ref": "#/components/responses/Problem"},
+            },
+        },
+        "post": {
+            "operationId": "soap",
+            "summary": "Any of the services over SOAP 1.1 or 1.2, named by the element in the body.",
+            "requestBody": envelope("An envelope; the WSDL says what is in it."),
+            "responses": {
+                "200": envelope("Done."),
+                "default": envelope("A fault of the version that was asked, with the status SOAP and HTTP ask for."),
+            },
+        },
     })
 }
 

@@ -9,8 +9,10 @@ use busker_model::{Fault, Principal};
 use busker_service::{BoxFuture, Context};
 use serde_json::{Value, json};
 
+use crate::answers::{self, Fields};
 use crate::input::{Field, Input, Type};
 use crate::ports::AdminDeps;
+use crate::soap::bound;
 
 type Run = Arc<dyn Fn(Call) -> BoxFuture<'static, Result<Value, Fault>> + Send + Sync>;
 
@@ -46,7 +48,7 @@ pub struct AdminService {
     pub permission: Role,
     /// What it takes.
     pub fields: Vec<Field>,
-    /// JSON Schema of its answer.
+    /// JSON Schema of its answer, an object.
     pub output: Value,
     /// An input that passes the checks.
     pub example: Value,
@@ -125,19 +127,21 @@ impl AdminService {
         self
     }
 
-    /// Says which fields the answer has, by name and JSON type.
-    pub(crate) fn answers(mut self, fields: &[(&str, &str)]) -> Self {
-        let properties: serde_json::Map<String, Value> = fields
-            .iter()
-            .map(|(name, ty)| {
-                let schema = match *ty {
-                    "array" => json!({"type": "array", "items": {}}),
-                    other => json!({"type": other}),
-                };
-                ((*name).to_owned(), schema)
-            })
-            .collect();
-        self.output = json!({"type": "object", "properties": properties});
+    /// Says which fields the answer has, by name and word (see [`Fields`]).
+    pub(crate) fn answers(mut self, fields: Fields<'_>) -> Self {
+        self.output = answers::object(fields);
+        self
+    }
+
+    /// Says what the answer is.
+    pub(crate) fn answering(mut self, schema: Value) -> Self {
+        self.output = schema;
+        self
+    }
+
+    /// Says what a field of the answer holds, where a word does not.
+    pub(crate) fn and(mut self, field: &str, schema: Value) -> Self {
+        self.output = answers::with(self.output, field, schema);
         self
     }
 
@@ -186,6 +190,7 @@ impl AdminService {
             "destructive": self.destructive,
             "input": self.input_schema(),
             "output": self.output,
+            "soap_element": bound(self).request_element(),
             "example": self.example,
         })
     }

@@ -4,8 +4,31 @@ use busker_model::Fault;
 use busker_model::invocation::Role;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call, answer};
+
+const PACKAGE: &[(&str, &str)] = &[
+    ("id", "integer"),
+    ("name", "string"),
+    ("generation", "integer"),
+    ("kind", "string"),
+    ("sha256", "string"),
+    ("size", "integer"),
+    ("services", "string[]"),
+    ("state", "string"),
+    ("replaced_by", "integer?"),
+    ("uploaded_by", "string"),
+    ("at_ms", "integer"),
+    ("revision", "integer"),
+];
+const STATUS: &[(&str, &str)] = &[
+    ("package", "integer"),
+    ("node", "string"),
+    ("state", "string"),
+    ("message", "string"),
+    ("at_ms", "integer"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     vec![
@@ -21,7 +44,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "File name, to list its generations newest first.",
         )
         .example(json!({"name": "stockmarket.py"}))
-        .answers(&[("packages", "array")]),
+        .answers(&[])
+        .and("packages", list_of(object(PACKAGE))),
         AdminService::new(
             "busker.package.get",
             Role::Viewer,
@@ -30,14 +54,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .required("package", Type::Integer(1, i64::MAX), "Package id.")
         .example(json!({"package": 53}))
-        .answers(&[
-            ("id", "integer"),
-            ("name", "string"),
-            ("generation", "integer"),
-            ("state", "string"),
-            ("services", "array"),
-            ("nodes", "array"),
-        ]),
+        .answers(PACKAGE)
+        .and("nodes", list_of(object(STATUS))),
     ]
 }
 

@@ -4,16 +4,25 @@ use busker_model::invocation::Role;
 use busker_model::{Family, Fault};
 use serde_json::{Value, json};
 
-use crate::crud::{paged, read, shown};
+use crate::answers;
+use crate::crud::{OBJECT, paged, read, shown};
 use crate::operation::{AdminService, Call};
 
 pub(crate) fn list() -> AdminService {
-    paged(AdminService::new(
+    let service = AdminService::new(
         "busker.security.list",
         Role::Viewer,
         "Lists security definitions of all kinds.",
         all,
-    ))
+    );
+    let object = answers::with(
+        answers::object(OBJECT),
+        "settings",
+        json!({"type": "object"}),
+    );
+    paged(service)
+        .answers(&[("total", "integer")])
+        .and("objects", answers::list_of(object))
 }
 
 async fn all(call: Call) -> Result<Value, Fault> {

@@ -5,19 +5,35 @@ use base64::engine::general_purpose::STANDARD;
 use busker_model::invocation::Role;
 use busker_model::object::Violation;
 use busker_model::{Fault, Origin};
-use busker_odb::packages::{PACKAGE_BYTES, PackageKind};
+use busker_odb::nodes::NodeRecord;
+use busker_odb::packages::{PACKAGE_BYTES, Package, PackageKind, PackageStatus};
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call, answer};
-use crate::services_run::row_of;
+use crate::services_run::{row_of, unknown};
 
 const DEPLOYED: &[(&str, &str)] = &[
     ("package", "integer"),
     ("name", "string"),
     ("generation", "integer"),
     ("state", "string"),
-    ("services", "array"),
+    ("services", "string[]"),
+];
+/// A service on a node. One that is built into the program has no package, and nothing that comes with one.
+const DEPLOYMENT: &[(&str, &str)] = &[
+    ("node", "string"),
+    ("origin", "string"),
+    ("package", "integer?"),
+    ("generation", "integer?"),
+    ("file", "string?"),
+    ("sha256", "string?"),
+    ("uploaded_by", "string?"),
+    ("uploaded_ms", "integer?"),
+    ("state", "string"),
+    ("message", "string"),
+    ("at_ms", "integer"),
 ];
 
 pub(crate) fn operations() -> Vec<AdminService> {
@@ -70,9 +86,19 @@ pub(crate) fn operations() -> Vec<AdminService> {
             ("name", "string"),
             ("package", "integer"),
             ("file", "string"),
-            ("source", "string"),
+            ("source", "string?"),
             ("payload_base64", "string"),
         ]),
+        AdminService::new(
+            "busker.service.list-deployments",
+            Role::Viewer,
+            "Lists where a service is deployed: on each node the package, its generation, who uploaded it, when and from which file.",
+            deployments,
+        )
+        .required("name", Type::Name, "Service.")
+        .example(json!({"name": "stockmarket.get-market-cap"}))
+        .answers(&[("service", "string")])
+        .and("deployments", list_of(object(DEPLOYMENT))),
     ]
 }
 
@@ -132,4 +158,63 @@ async fn source(call: Call) -> Result<Value, Fault> {
         "source": source,
         "payload_base64": STANDARD.encode(&payload),
     }))
+}
+
+async fn deployments(call: Call) -> Result<Value, Fault> {
+    let name = call.input.text("name");
+    let packages = call.deps.odb.packages();
+    let mut found: Vec<Value> = Vec::new();
+    let active = packages.active().await?;
+    for package in active
+        .iter()
+        .filter(|package| package.services.iter().any(|service| service == name))
+    {
+        let statuses = packages.statuses(package.id).await?;
+        found.extend(statuses.iter().map(|status| from_package(package, status)));
+    }
+    let nodes = call.deps.odb.nodes().list().await?;
+    found.extend(nodes.iter().filter_map(|node| built_in(node, name)));
+    if found.is_empty() {
+        // Known to this node all the same: an admin service, or one whose nodes have not reported yet.
+        let row = row_of(&call).map_err(|_| unknown(name))?;
+        found.push(json!({
+            "node": call.deps.node.name(),
+            "origin": crate::services_run::origin(&row.definition.origin),
+            "state": row.state,
+            "message": "",
+            "at_ms": busker_kit::clock::unix_ms(),
+        }));
+    }
+    Ok(json!({"service": name, "deployments": found}))
+}
+
+fn from_package(package: &Package, status: &PackageStatus) -> Value {
+    json!({
+        "node": status.node,
+        "origin": "python",
+        "package": package.id,
+        "generation": package.generation,
+        "file": package.name,
+        "sha256": package.sha256,
+        "uploaded_by": package.uploaded_by,
+        "uploaded_ms": package.at_ms,
+        "state": status.state,
+        "message": status.message,
+        "at_ms": status.at_ms,
+    })
+}
+
+/// A node that was built with the service, as it last reported.
+fn built_in(node: &NodeRecord, service: &str) -> Option<Value> {
+    let services = node.info["rust_services"].as_array()?;
+    let has_it = services.iter().any(|built_in| built_in == service);
+    has_it.then(|| {
+        json!({
+            "node": node.name,
+            "origin": "rust",
+            "state": node.state,
+            "message": "",
+            "at_ms": node.seen_ms,
+        })
+    })
 }

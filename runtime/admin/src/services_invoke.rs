@@ -11,7 +11,8 @@ use busker_service::ports::AsyncOptions;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::input::{Input, Type};
+use crate::answers::map_of;
+use crate::input::{Field, Input, Type};
 use crate::operation::{AdminService, Call, answer};
 use crate::ports::ServiceCall;
 use crate::runner::permitted;
@@ -47,7 +48,13 @@ pub(crate) fn operations() -> Vec<AdminService> {
         Type::Choice(&["plain_http", "soap"]),
         "Envelope; plain_http unless given.",
     )
-    .optional("headers", Type::Object, "Headers by name; values are text.")
+    .field(Field {
+        name: "headers",
+        required: false,
+        ty: Type::Object,
+        doc: "Headers by name; values are text.",
+        schema: Some(map_of(json!({"type": "string"}))),
+    })
     .optional(
         "timeout_ms",
         Type::Integer(1, TIMEOUT_MAX_MS),

@@ -1,4 +1,4 @@
-//! Services as they run: list and get.
+//! Services as they run: list and get, and the channels that expose them.
 
 use std::time::Duration;
 
@@ -8,12 +8,47 @@ use busker_odb::ListFilter;
 use busker_odb::objects::PAGE_MAX;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call, role_word};
 use crate::ports::ServiceRow;
 
 /// Channels named in the answer about one service; there may be more.
 const CHANNELS_SHOWN: usize = 1_000;
+const SERVICE: &[(&str, &str)] = &[
+    ("name", "string"),
+    ("origin", "string"),
+    ("package", "integer?"),
+    ("file", "string?"),
+    ("active", "boolean"),
+    ("state", "string"),
+    ("generation", "integer"),
+];
+/// What [`counters`] answers.
+pub(crate) const COUNTERS: &[(&str, &str)] = &[
+    ("in_flight", "integer"),
+    ("requests", "integer"),
+    ("errors", "integer"),
+    ("mean_ms", "number"),
+    ("max_ms", "number"),
+];
+const MORE: &[(&str, &str)] = &[
+    ("impl_name", "string"),
+    ("doc", "string"),
+    ("sio", "json"),
+    ("timeout_ms", "integer?"),
+    ("max_concurrency", "integer?"),
+    ("delivery", "string"),
+    ("idempotent", "boolean"),
+    ("permission", "string"),
+];
+const CHANNEL: &[(&str, &str)] = &[
+    ("name", "string"),
+    ("kind", "string"),
+    ("group", "string"),
+    ("active", "boolean"),
+    ("url_path", "string?"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     vec![
@@ -25,7 +60,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .optional("filter", Type::Text, "Text the name contains, in any case.")
         .example(json!({"filter": "stockmarket"}))
-        .answers(&[("services", "array")]),
+        .answers(&[])
+        .and("services", list_of(object(&service()))),
         AdminService::new(
             "busker.service.get",
             Role::Viewer,
@@ -33,8 +69,26 @@ pub(crate) fn operations() -> Vec<AdminService> {
             get,
         )
         .required("name", Type::Name, "Service.")
-        .example(json!({"name": "stockmarket.get-market-cap"})),
+        .example(json!({"name": "stockmarket.get-market-cap"}))
+        .answers(&[service().as_slice(), MORE].concat())
+        .and("channels", list_of(object(CHANNEL))),
+        AdminService::new(
+            "busker.service.list-channels",
+            Role::Viewer,
+            "Lists the channels that expose a service, of one kind or all.",
+            list_channels,
+        )
+        .required("name", Type::Name, "Service; it may be deployed later.")
+        .optional("kind", Type::Name, "Kind of channels, such as http.")
+        .example(json!({"name": "stockmarket.get-market-cap"}))
+        .answers(&[("service", "string")])
+        .and("channels", list_of(object(CHANNEL))),
     ]
+}
+
+/// Fields of a service in a list.
+fn service() -> Vec<(&'static str, &'static str)> {
+    [SERVICE, COUNTERS].concat()
 }
 
 /// The service a call names, as it runs on this node.
@@ -79,14 +133,13 @@ async fn list(call: Call) -> Result<Value, Fault> {
 }
 
 fn shown(row: &ServiceRow) -> Value {
-    let (origin, package, file) = match &row.definition.origin {
-        Origin::Internal => ("internal", None, None),
-        Origin::Rust => ("rust", None, None),
-        Origin::Python { package, file, .. } => ("python", Some(*package), Some(file)),
+    let (package, file) = match &row.definition.origin {
+        Origin::Internal | Origin::Rust => (None, None),
+        Origin::Python { package, file, .. } => (Some(*package), Some(file)),
     };
     let mut shown = json!({
         "name": row.definition.name,
-        "origin": origin,
+        "origin": origin(&row.definition.origin),
         "package": package,
         "file": file,
         "active": row.active,
@@ -97,6 +150,15 @@ fn shown(row: &ServiceRow) -> Value {
         fields.extend(counters);
     }
     shown
+}
+
+/// The word of where a service's code comes from.
+pub(crate) const fn origin(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::Internal => "internal",
+        Origin::Rust => "rust",
+        Origin::Python { .. } => "python",
+    }
 }
 
 /// The counters of a service; times in milliseconds, with a fraction.
@@ -130,8 +192,17 @@ async fn get(call: Call) -> Result<Value, Fault> {
     Ok(answer)
 }
 
+async fn list_channels(call: Call) -> Result<Value, Fault> {
+    let service = call.input.text("name");
+    let mut channels = channels(&call, service).await?;
+    if let Some(kind) = call.input.opt_text("kind") {
+        channels.retain(|channel| channel["kind"] == kind);
+    }
+    Ok(json!({"service": service, "channels": channels}))
+}
+
 /// Channels that expose a service.
-async fn channels(call: &Call, service: &str) -> Result<Vec<Value>, Fault> {
+pub(crate) async fn channels(call: &Call, service: &str) -> Result<Vec<Value>, Fault> {
     let mut filter = ListFilter::all(Family::Channel);
     let mut found = Vec::new();
     loop {

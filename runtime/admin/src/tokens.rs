@@ -6,11 +6,22 @@ use busker_model::{ErrorClass, Fault};
 use busker_odb::tokens::{Token, TokenKind, TokenWrite};
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call, ROLES, answer, role_of};
 
 /// Longest life of a token that ends, in seconds: ten years.
 const LIFE_MAX_S: i64 = 10 * 366 * 24 * 3_600;
+const TOKEN: &[(&str, &str)] = &[
+    ("id", "string"),
+    ("kind", "string"),
+    ("principal", "string"),
+    ("role", "string"),
+    ("name", "string"),
+    ("created_ms", "integer"),
+    ("expires_ms", "integer?"),
+    ("revoked_ms", "integer?"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     vec![
@@ -37,12 +48,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Seconds it holds; for ever unless given.",
         )
         .example(json!({"name": "build server", "role": "developer", "expires_in_s": 86_400}))
-        .answers(&[
-            ("id", "string"),
-            ("name", "string"),
-            ("role", "string"),
-            ("token", "string"),
-        ])
+        .answers(&[TOKEN, &[("token", "string")]].concat())
         .writing(),
         AdminService::new(
             "busker.token.list",
@@ -56,7 +62,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Only those that speak for this one.",
         )
         .example(json!({"principal": "cli"}))
-        .answers(&[("tokens", "array")]),
+        .answers(&[])
+        .and("tokens", list_of(object(TOKEN))),
         AdminService::new(
             "busker.token.revoke",
             Role::Admin,

@@ -8,6 +8,7 @@ use busker_model::object::Violation;
 use busker_model::report::ActorPath;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
 
@@ -19,6 +20,33 @@ const ACTORS: i64 = 1_000;
 const EVENTS_MAX: i64 = 1_000;
 /// Reports and events in one answer unless told otherwise.
 const EVENTS: i64 = 100;
+const ACTOR: &[(&str, &str)] = &[
+    ("path", "string"),
+    ("kind", "string"),
+    ("state", "string"),
+    ("note", "string"),
+    ("since_ms", "integer"),
+    ("restarts", "integer"),
+    ("last_error", "string"),
+];
+const REPORT: &[(&str, &str)] = &[
+    ("at_ms", "integer"),
+    ("path", "string"),
+    ("kind", "string"),
+    ("state", "string"),
+    ("reason", "string"),
+    ("backtrace", "string"),
+    ("cause", "string"),
+    ("restarts", "integer"),
+];
+const EVENT: &[(&str, &str)] = &[
+    ("at_ms", "integer"),
+    ("node", "string"),
+    ("name", "string"),
+    ("severity", "string"),
+    ("message", "string"),
+    ("fields", "json"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     vec![
@@ -45,11 +73,11 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .example(json!({"prefix": "node1/channels", "limit": 100}))
         .answers(&[
-            ("actors", "array"),
-            ("counts", "object"),
+            ("counts", "integer{}"),
             ("total", "integer"),
             ("position", "string"),
-        ]),
+        ])
+        .and("actors", list_of(object(ACTOR))),
         AdminService::new(
             "busker.tree.restart-actor",
             Role::Operator,
@@ -82,7 +110,9 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Most of each; 100 unless given.",
         )
         .example(json!({"limit": 50}))
-        .answers(&[("reports", "array"), ("events", "array")]),
+        .answers(&[])
+        .and("reports", list_of(object(REPORT)))
+        .and("events", list_of(object(EVENT))),
     ]
 }
 

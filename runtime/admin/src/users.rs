@@ -6,6 +6,7 @@ use busker_odb::tokens::TokenKind;
 use busker_odb::users::UserWrite;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::crud::write::same_twice;
 use crate::input::Type;
 use crate::operation::{AdminService, Call, ROLES, answer, role_of};
@@ -37,7 +38,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
             .answers(USER)
             .writing(),
         AdminService::new("busker.user.list", Role::Admin, "Lists users.", list)
-            .answers(&[("users", "array")]),
+            .answers(&[])
+            .and("users", list_of(object(USER))),
         AdminService::new(
             "busker.user.delete",
             Role::Admin,

@@ -6,16 +6,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Path, Payload as Body};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use busker_bus::health::Health;
 use busker_kit::{Tree, clock};
 use busker_model::{
-    ChannelKind, Cid, DataFormat, ErrorClass, Fault, Request, ServiceName, Transport,
+    ChannelKind, Cid, DataFormat, ErrorClass, Fault, Payload, Principal, Reply, Request,
+    ServiceName, Transport,
 };
-use busker_pipeline::{EncodeContext, ErrorStyle, decode, encode, params, respond};
+use busker_pipeline::{Binding, EncodeContext, ErrorStyle, decode, encode, params, respond};
 use busker_services::Directory;
 use busker_telemetry::Metrics;
 use bytes::Bytes;
@@ -53,6 +53,10 @@ pub(crate) struct Api {
     pub(crate) bus: Health,
     /// The OpenAPI document.
     pub(crate) openapi: Bytes,
+    /// The admin services over SOAP.
+    pub(crate) binding: Arc<Binding>,
+    /// Whether the listener speaks TLS.
+    pub(crate) is_secure: bool,
     /// Longest time for a body.
     pub(crate) body_time: Duration,
 }
@@ -108,14 +112,14 @@ pub(crate) async fn nothing(request: HttpRequest) -> HttpResponse {
 }
 
 /// The answer to a method that a path does not take.
-pub(crate) fn wrong_method(request: &HttpRequest, allowed: &Method) -> HttpResponse {
+pub(crate) fn wrong_method(request: &HttpRequest, allowed: &str) -> HttpResponse {
     let path = request.uri().path();
     let fault = Fault::invalid(format!("{path:?} takes {allowed} only")).code("method-not-allowed");
     let cid = Cid::mint();
     let mut encoded = respond(&fault, cid, ErrorStyle::Problem, false);
     encoded
         .headers
-        .push(("Allow".to_owned(), allowed.to_string()));
+        .push(("Allow".to_owned(), allowed.to_owned()));
     answer(cid, encoded)
 }
 
@@ -146,28 +150,18 @@ impl Api {
     ) -> Result<HttpResponse, Fault> {
         let principal = self.gatekeeper.principal(request, cid).await?;
         let service = ServiceName::new(name).map_err(|error| Fault::invalid(error.to_string()))?;
-        let entry = self.directory.get(name);
-        let needed = entry
-            .as_ref()
-            .map(|entry| entry.runner.definition().permission);
-        if needed.is_some_and(|needed| principal.role.is_none_or(|role| role < needed)) {
-            let message =
-                format!("{name} needs the role {needed:?} or a stronger one; ask an admin for it");
-            return Err(Fault::new(ErrorClass::Forbidden, message).code("role-needed"));
-        }
-        let limits = BodyLimits {
-            bytes: MAX_BODY_BYTES,
-            time: self.body_time,
-        };
-        let raw = body::read(request, body, limits).await?;
+        self.may(&principal, name)?;
+        let raw = body::read(request, body, self.limits()).await?;
         let decoded = decode(DataFormat::Json, Transport::PlainHttp, &raw, None)?;
-        let mut invocation = Request::json(service, Bytes::new(), clock::now() + CALL_TIMEOUT);
-        invocation.cid = cid;
-        invocation.channel = ChannelKind::Api;
-        invocation.raw = raw;
-        invocation.payload = decoded.payload;
-        invocation.principal = Some(Arc::new(principal));
-        let reply = self.directory.call(invocation).await?;
+        let invocation = Invocation {
+            cid,
+            service,
+            raw,
+            payload: decoded.payload,
+            principal: Arc::new(principal),
+        };
+        let entry = self.directory.get(name);
+        let reply = self.run(invocation).await?;
         let context = EncodeContext {
             cid,
             format: DataFormat::Json,
@@ -179,6 +173,50 @@ impl Api {
         };
         Ok(answer(cid, encode(context, reply)?))
     }
+
+    /// Bounds of a body.
+    pub(crate) fn limits(&self) -> BodyLimits {
+        BodyLimits {
+            bytes: MAX_BODY_BYTES,
+            time: self.body_time,
+        }
+    }
+
+    /// Whether the principal has the role that a service asks for; one that is not there asks for none.
+    ///
+    /// # Errors
+    /// `Forbidden`, naming the role.
+    pub(crate) fn may(&self, principal: &Principal, name: &str) -> Result<(), Fault> {
+        let entry = self.directory.get(name);
+        let needed = entry.map(|entry| entry.runner.definition().permission);
+        if needed.is_some_and(|needed| principal.role.is_none_or(|role| role < needed)) {
+            let message =
+                format!("{name} needs the role {needed:?} or a stronger one; ask an admin for it");
+            return Err(Fault::new(ErrorClass::Forbidden, message).code("role-needed"));
+        }
+        Ok(())
+    }
+
+    /// Runs a service.
+    pub(crate) async fn run(&self, invocation: Invocation) -> Result<Reply, Fault> {
+        let deadline = clock::now() + CALL_TIMEOUT;
+        let mut request = Request::json(invocation.service, Bytes::new(), deadline);
+        request.cid = invocation.cid;
+        request.channel = ChannelKind::Api;
+        request.raw = invocation.raw;
+        request.payload = invocation.payload;
+        request.principal = Some(invocation.principal);
+        self.directory.call(request).await
+    }
+}
+
+/// A call of the API that may be run.
+pub(crate) struct Invocation {
+    pub(crate) cid: Cid,
+    pub(crate) service: ServiceName,
+    pub(crate) raw: Bytes,
+    pub(crate) payload: Payload,
+    pub(crate) principal: Arc<Principal>,
 }
 
 /// What happens on this node, as it happens. A reader that falls behind, or comes back too late, is told to start over.

@@ -24,6 +24,34 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
+/// A body that is to be read, or was read before it was known whose it is.
+pub(crate) enum Sent {
+    /// It still comes.
+    Coming(Payload),
+    /// It is here.
+    Here(Bytes),
+}
+
+impl Sent {
+    /// The whole body.
+    ///
+    /// # Errors
+    /// As [`read`]; of a body that is here, `TooLarge`.
+    pub(crate) async fn whole(
+        self,
+        request: &HttpRequest,
+        limits: BodyLimits,
+    ) -> Result<Bytes, Fault> {
+        match self {
+            Self::Coming(body) => read(request, body, limits).await,
+            Self::Here(bytes) => match u64::try_from(bytes.len()) {
+                Ok(length) if length <= limits.bytes => Ok(bytes),
+                Ok(_) | Err(_) => Err(too_large(limits.bytes)),
+            },
+        }
+    }
+}
+
 /// Reads a whole body.
 ///
 /// # Errors

@@ -14,23 +14,28 @@ use busker_model::invocation::HttpHead;
 use busker_model::{
     ChannelKind, Cid, ErrorClass, Fault, Placement, Principal, Request, TraceParent, Transport,
 };
-use busker_pipeline::params;
 use busker_pipeline::{
-    Decoded, EncodeContext, Encoded, ErrorStyle, SoapVersion, decode, decode_secured, encode,
-    respond,
+    Decoded, EncodeContext, Encoded, ErrorStyle, HeaderName, SoapVersion, decode, decode_soap,
+    encode, respond,
 };
+use busker_pipeline::{params, wsdl};
 use busker_security::{Definition, NonceBook, UsernameToken};
 use busker_services::Directory;
 use busker_telemetry::spans::{self, Span};
 use bytes::Bytes;
 
 use crate::answer::{answer, log};
-use crate::body::{self, BodyLimits};
+use crate::body::{BodyLimits, Sent};
 use crate::cluster::Membership;
 use crate::credentials::{Credentials, replayed};
 use crate::meter::Meter;
 use crate::patience::Turns;
 use crate::readiness::{Board, Readiness};
+
+mod documents;
+mod element;
+
+pub(crate) use documents::Documents;
 
 /// Longest time a channel waits for its service when neither sets a shorter one, in milliseconds.
 const CHANNEL_TIMEOUT_MS: u64 = 3_600_000;
@@ -50,6 +55,8 @@ pub(crate) struct Front {
     pub(crate) nonces: Arc<dyn NonceBook>,
     /// The cluster, for channels that one node at a time serves; a node that is alone serves them.
     pub(crate) membership: Option<Membership>,
+    /// WSDL of channels.
+    pub(crate) documents: Documents,
 }
 
 /// What of a request is known before its body is read.
@@ -67,31 +74,12 @@ pub(crate) async fn serve(request: HttpRequest, body: Body, front: Data<Front>) 
     let _turn = request.conn_data::<Rc<Turns>>().map(Turns::enter);
     let cid = Cid::mint();
     let started = clock::now();
-    let encoded = match front
-        .mount
-        .find(request.uri().path(), soap_action(&request))
-    {
-        Some(found) => {
-            front
-                .answer(
-                    Arrival {
-                        cid,
-                        request: &request,
-                        found: &found,
-                        soap: None,
-                        span: begin(&request, &found, cid),
-                    },
-                    body,
-                    started,
-                )
-                .await
-        }
+    let encoded = match front.document(&request, cid).await {
+        Some(document) => document,
         None => {
-            let fault = Fault::not_found(format!(
-                "no channel is mounted on {:?}",
-                request.uri().path()
-            ));
-            respond(&fault, cid, ErrorStyle::Problem, false)
+            front
+                .route(&request, Sent::Coming(body), cid, started)
+                .await
         }
     };
     front.meter.answered(encoded.status, micros_since(started));
@@ -122,9 +110,40 @@ fn micros_since(started: Instant) -> u64 {
 }
 
 impl Front {
-    async fn answer(&self, mut arrival: Arrival<'_>, body: Body, started: Instant) -> Encoded {
+    async fn route(
+        &self,
+        request: &HttpRequest,
+        mut sent: Sent,
+        cid: Cid,
+        started: Instant,
+    ) -> Encoded {
+        let path = request.uri().path();
+        let Some(mut found) = self.mount.find(path, soap_action(request)) else {
+            let fault = Fault::not_found(format!("no channel is mounted on {path:?}"));
+            return respond(&fault, cid, ErrorStyle::Problem, false);
+        };
+        if !found.rivals.is_empty() {
+            match self.settle(request, found, sent).await {
+                Ok(settled) => (found, sent) = settled,
+                Err((fault, version)) => {
+                    log(cid, None, "", &fault);
+                    return respond(&fault, cid, ErrorStyle::Soap(version), false);
+                }
+            }
+        }
+        let arrival = Arrival {
+            cid,
+            request,
+            found: &found,
+            soap: None,
+            span: begin(request, &found, cid),
+        };
+        self.answer(arrival, sent, started).await
+    }
+
+    async fn answer(&self, mut arrival: Arrival<'_>, sent: Sent, started: Instant) -> Encoded {
         let route = &arrival.found.route;
-        let encoded = match self.handle(&mut arrival, body).await {
+        let encoded = match self.handle(&mut arrival, sent).await {
             Ok(encoded) => encoded,
             Err(fault) => {
                 log(
@@ -154,13 +173,10 @@ impl Front {
         encoded
     }
 
-    async fn handle(&self, arrival: &mut Arrival<'_>, body: Body) -> Result<Encoded, Fault> {
+    async fn handle(&self, arrival: &mut Arrival<'_>, sent: Sent) -> Result<Encoded, Fault> {
         let (route, request) = (&arrival.found.route, arrival.request);
         let settings = &route.settings;
-        let content_type = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok());
+        let content_type = content_type(request);
         if settings.transport == Transport::Soap {
             arrival.soap = Some(SoapVersion::guess(&[], content_type));
         }
@@ -183,14 +199,20 @@ impl Front {
             bytes: settings.max_body_bytes.unwrap_or(self.limits.bytes),
             ..self.limits
         };
-        let raw = body::read(request, body, limits).await?;
-        if settings.transport == Transport::Soap {
-            arrival.soap = Some(SoapVersion::guess(&raw, content_type));
-        }
-        let decoded = if reads_body && settings.transport == Transport::Soap {
-            decode_secured(&raw, content_type)?
-        } else {
-            decode(settings.data_format, settings.transport, &raw, content_type)?
+        let raw = sent.whole(request, limits).await?;
+        let mut decoded = match settings.transport {
+            Transport::Soap => {
+                arrival.soap = Some(SoapVersion::guess(&raw, content_type));
+                let understood: &[_] = if reads_body {
+                    &[HeaderName::SECURITY]
+                } else {
+                    &[]
+                };
+                decode_soap(&raw, content_type, understood)?
+            }
+            Transport::PlainHttp => {
+                decode(settings.data_format, settings.transport, &raw, content_type)?
+            }
         };
         arrival.soap = decoded.soap.or(arrival.soap);
         let principal = if reads_body {
@@ -199,21 +221,25 @@ impl Front {
             early
         };
         takes_version(settings, decoded.soap)?;
+        let element = decoded.element.take();
         let invocation = invocation(arrival, raw, decoded, principal)?;
         let reply = if settings.cancel_on_disconnect {
             self.directory.call_attached(invocation).await?
         } else {
             self.directory.call(invocation).await?
         };
-        let entry = self.directory.get(route.service.as_str());
+        let service = route.service.as_str();
+        let entry = self.directory.get(service);
+        let declared = entry
+            .as_ref()
+            .and_then(|entry| entry.runner.definition().sio.as_ref());
+        let sio = declared.map(|sio| wsdl::answering(service, sio, element.as_ref()));
         let context = EncodeContext {
             cid: arrival.cid,
             format: settings.data_format,
             transport: settings.transport,
             soap: arrival.soap,
-            sio: entry
-                .as_ref()
-                .and_then(|entry| entry.runner.definition().sio.as_ref()),
+            sio: sio.as_deref(),
         };
         encode(context, reply)
     }
@@ -244,12 +270,7 @@ impl Front {
 
     /// Whether the node, the channel and its service take requests at all.
     fn admit(&self, route: &Route, request: &HttpRequest) -> Result<(), Fault> {
-        if self.board.get() == Readiness::Standby {
-            return Err(away("this node is off traffic").code("standby"));
-        }
-        if !route.active {
-            return Err(away(format!("channel {:?} is inactive", route.name)).code("inactive"));
-        }
+        self.is_open(route)?;
         if route.settings.placement == Placement::Singleton {
             self.has_role(&route.name)?;
         }
@@ -260,11 +281,23 @@ impl Front {
             return Err(Fault::invalid(message).code("method-not-allowed"));
         }
         if self.directory.get(route.service.as_str()).is_none() {
-            let message = format!(
-                "service {:?} is not deployed on this node",
-                route.service.as_str()
-            );
-            return Err(away(message).code("waiting-for-service"));
+            return Err(waiting(route));
+        }
+        Ok(())
+    }
+
+    /// Whether an operator lets the node and the channel take requests.
+    fn is_open(&self, route: &Route) -> Result<(), Fault> {
+        self.is_on_traffic()?;
+        if !route.active {
+            return Err(away(format!("channel {:?} is inactive", route.name)).code("inactive"));
+        }
+        Ok(())
+    }
+
+    fn is_on_traffic(&self) -> Result<(), Fault> {
+        if self.board.get() == Readiness::Standby {
+            return Err(away("this node is off traffic").code("standby"));
         }
         Ok(())
     }
@@ -293,18 +326,34 @@ fn away(message: impl Into<Box<str>>) -> Fault {
     fault
 }
 
+fn waiting(route: &Route) -> Fault {
+    let message = format!(
+        "service {:?} is not deployed on this node",
+        route.service.as_str()
+    );
+    away(message).code("waiting-for-service")
+}
+
 /// A channel may be for one version of SOAP only.
 fn takes_version(settings: &ChannelSettings, sent: Option<SoapVersion>) -> Result<(), Fault> {
-    let (wanted, words) = match settings.soap_version {
-        None => return Ok(()),
-        Some(Wanted::V11) => (SoapVersion::V11, "1.1"),
-        Some(Wanted::V12) => (SoapVersion::V12, "1.2"),
-    };
-    if sent == Some(wanted) {
+    let wanted = version_of(settings);
+    if wanted.is_none() || sent == wanted {
         return Ok(());
     }
+    let words = match wanted {
+        Some(SoapVersion::V12) => "1.2",
+        Some(SoapVersion::V11) | None => "1.1",
+    };
     let message = format!("Envelope: this channel takes SOAP {words} only");
     Err(Fault::invalid(message).code("version-mismatch"))
+}
+
+/// The one version a channel takes.
+fn version_of(settings: &ChannelSettings) -> Option<SoapVersion> {
+    settings.soap_version.map(|version| match version {
+        Wanted::V11 => SoapVersion::V11,
+        Wanted::V12 => SoapVersion::V12,
+    })
 }
 
 fn invocation(
@@ -375,8 +424,12 @@ fn head(
     }
 }
 
+fn content_type(request: &HttpRequest) -> Option<&str> {
+    request.headers().get(CONTENT_TYPE)?.to_str().ok()
+}
+
 /// The SOAP action: the header of 1.1, or the parameter of the content type in 1.2; quotes do not count.
-fn soap_action(request: &HttpRequest) -> &str {
+pub(crate) fn soap_action(request: &HttpRequest) -> &str {
     let text = |name: &str| {
         request
             .headers()

@@ -4,6 +4,7 @@
 //! with services of its own does the same with its own [`busker_service::Registry`]. Start with `boot`, then
 //! `serving` for the routes and `front` for the way of a request.
 
+mod address;
 mod answer;
 mod api;
 mod body;
@@ -27,6 +28,7 @@ mod rates;
 mod readiness;
 mod refusal;
 mod serving;
+mod soap_api;
 mod socket;
 mod tls;
 

@@ -13,13 +13,14 @@ use busker_model::Fault;
 use crate::api::{self, Api};
 use crate::body::BodyLimits;
 use crate::config::LimitsSection;
-use crate::front::{self, Front};
+use crate::front::{self, Documents, Front};
 use crate::gatekeeper::Gatekeeper;
 use crate::listener;
 use crate::lockout::Lockout;
 use crate::meter::Meter;
 use crate::node::Node;
 use crate::ports::Nonces;
+use crate::soap_api;
 use crate::socket::Socket;
 
 /// The child specs, in start order: the API first, so that it can be asked while channels open and close.
@@ -40,6 +41,10 @@ fn channels(node: &Node) -> Result<ChildSpec, Fault> {
         },
         nonces: Arc::new(Nonces(node.ground.odb.clone())),
         membership: node.ground.membership.clone(),
+        documents: Documents::new(
+            node.ground.odb.clone(),
+            node.ground.config.http.tls.is_some(),
+        ),
     };
     let socket = Socket::new(node, &node.ground.config.http)?;
     let open = move || {
@@ -55,7 +60,8 @@ fn channels(node: &Node) -> Result<ChildSpec, Fault> {
 
 fn api(node: &Node) -> Result<ChildSpec, Fault> {
     let limits = node.ground.config.limits;
-    let document = openapi::document(&operations(&node.catalog)).to_string();
+    let operations = operations(&node.catalog);
+    let document = openapi::document(&operations).to_string();
     let api = Api {
         gatekeeper: Gatekeeper {
             odb: node.ground.odb.clone(),
@@ -71,6 +77,8 @@ fn api(node: &Node) -> Result<ChildSpec, Fault> {
         revision: node.revision.clone(),
         bus: node.ground.bus.health().clone(),
         openapi: document.into(),
+        binding: Arc::new(busker_admin::soap::binding(&operations)),
+        is_secure: node.ground.config.admin.tls.is_some(),
         body_time: Duration::from_millis(limits.body_timeout_ms),
     };
     let socket = Socket::new(node, &node.ground.config.admin)?;
@@ -88,6 +96,7 @@ fn api(node: &Node) -> Result<ChildSpec, Fault> {
                     web::to(api::openapi),
                 ))
                 .service(only(Method::GET, "/api/v1/events", web::to(api::events)))
+                .service(soap())
                 .service(only(
                     Method::POST,
                     "/api/v1/services/{name}",
@@ -101,12 +110,23 @@ fn api(node: &Node) -> Result<ChildSpec, Fault> {
 
 /// A path that takes one method; any other is told which.
 fn only(method: Method, path: &str, route: Route) -> Resource {
-    let allowed = method.clone();
-    web::resource(path)
-        .route(route.method(method))
-        .default_service(web::to(move |request: HttpRequest| {
-            std::future::ready(api::wrong_method(&request, &allowed))
-        }))
+    let allowed = method.to_string();
+    taking(web::resource(path).route(route.method(method)), allowed)
+}
+
+/// The admin services over SOAP, and their WSDL.
+fn soap() -> Resource {
+    let resource = web::resource("/api/v1/soap")
+        .route(web::post().to(soap_api::call))
+        .route(web::get().to(soap_api::wsdl));
+    taking(resource, "GET, POST".to_owned())
+}
+
+/// Tells other methods which are taken.
+fn taking(resource: Resource, allowed: String) -> Resource {
+    resource.default_service(web::to(move |request: HttpRequest| {
+        std::future::ready(api::wrong_method(&request, &allowed))
+    }))
 }
 
 fn drain(limits: LimitsSection) -> Duration {

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::params::read_pairs;
-use crate::xml;
+use crate::xml::{self, ElementName, soap::HeaderName, unmarked};
 
 /// Deepest nesting of a JSON body.
 pub const MAX_JSON_DEPTH: usize = 64;
@@ -29,11 +29,25 @@ pub struct Decoded {
     pub payload: Payload,
     /// Version of its SOAP envelope, if it had one.
     pub soap: Option<SoapVersion>,
-    /// The UsernameToken of its envelope, where it was asked for.
+    /// First element of its SOAP body.
+    pub element: Option<ElementName>,
+    /// The UsernameToken of its envelope, where its Security header is understood.
     pub token: Option<UsernameToken>,
 }
 
-/// Reads a body. `content_type` is asked for its charset only.
+impl Decoded {
+    const fn plain(payload: Payload) -> Self {
+        Self {
+            payload,
+            soap: None,
+            element: None,
+            token: None,
+        }
+    }
+}
+
+/// Reads a body. `content_type` is asked for its charset only; header blocks of an envelope that must be understood are
+/// refused (see [`decode_soap`]).
 ///
 /// # Errors
 /// `Invalid`, naming what is wrong and where.
@@ -44,21 +58,11 @@ pub fn decode(
     content_type: Option<&str>,
 ) -> Result<Decoded, Fault> {
     if raw.is_empty() && transport == Transport::PlainHttp {
-        return Ok(Decoded {
-            payload: Payload::None,
-            soap: None,
-            token: None,
-        });
+        return Ok(Decoded::plain(Payload::None));
     }
-    let plain = |payload| {
-        Ok(Decoded {
-            payload,
-            soap: None,
-            token: None,
-        })
-    };
+    let plain = |payload| Ok(Decoded::plain(payload));
     match (transport, format) {
-        (Transport::Soap, _) => soap(raw, content_type, false),
+        (Transport::Soap, _) => decode_soap(raw, content_type, &[]),
         (Transport::PlainHttp, DataFormat::Json) => plain(json(raw)?),
         (Transport::PlainHttp, DataFormat::Xml) => {
             let text = xml::charset::to_text(raw, content_type)?;
@@ -69,16 +73,44 @@ pub fn decode(
     }
 }
 
-/// Reads the body of a channel that is secured by WS-Security: as [`decode`], with the UsernameToken of the envelope.
+/// Reads a SOAP envelope for someone who acts on these header blocks.
 ///
 /// # Errors
-/// Those of [`decode`]; `Unauthenticated` for a Security header that cannot be read.
-pub fn decode_secured(raw: &Bytes, content_type: Option<&str>) -> Result<Decoded, Fault> {
-    soap(raw, content_type, true)
+/// `Invalid`, naming what is wrong and where; with a code for a version nobody knows, and for a header block that must be
+/// understood and is not.
+pub fn decode_soap(
+    raw: &[u8],
+    content_type: Option<&str>,
+    understood: &[HeaderName],
+) -> Result<Decoded, Fault> {
+    if raw.trim_ascii().is_empty() {
+        return Err(xml::soap::no_body());
+    }
+    let text = xml::charset::to_text(raw, content_type)?;
+    let message = xml::soap::read(unmarked(&text), understood)?;
+    let payload = message.payload.map(|payload| tree(&payload)).transpose()?;
+    Ok(Decoded {
+        payload: payload.unwrap_or(Payload::None),
+        soap: Some(message.version),
+        element: message.element,
+        token: message.token,
+    })
+}
+
+/// The first element of the body of a SOAP envelope, for who has to know whose it is before it is read.
+///
+/// # Errors
+/// `Invalid`, naming what is wrong and where.
+pub fn soap_element(raw: &[u8], content_type: Option<&str>) -> Result<Option<ElementName>, Fault> {
+    if raw.trim_ascii().is_empty() {
+        return Err(xml::soap::no_body());
+    }
+    let text = xml::charset::to_text(raw, content_type)?;
+    xml::soap::first_element(unmarked(&text))
 }
 
 /// Valid JSON passes as the bytes it came in, without a byte order mark or white space around it.
-fn json(raw: &Bytes) -> Result<Payload, Fault> {
+pub(crate) fn json(raw: &Bytes) -> Result<Payload, Fault> {
     let text = std::str::from_utf8(raw).map_err(|error| {
         Fault::invalid(format!("body: not UTF-8 at byte {}", error.valid_up_to()))
     })?;
@@ -92,13 +124,8 @@ fn json(raw: &Bytes) -> Result<Payload, Fault> {
     Ok(Payload::Json(raw.slice_ref(text.as_bytes())))
 }
 
-/// Text without a byte order mark.
-fn unmarked(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
-}
-
 /// Bounds nesting, so that no reader after this one recurses too deep.
-fn check_depth(text: &[u8]) -> Result<(), Fault> {
+pub(crate) fn check_depth(text: &[u8]) -> Result<(), Fault> {
     // Most bodies have too few brackets to be deep; counting them is far cheaper than following strings.
     let brackets = text.iter().filter(|&&b| b == b'{' || b == b'[').count();
     if brackets <= MAX_JSON_DEPTH {
@@ -130,21 +157,6 @@ fn form(raw: &[u8]) -> Result<Payload, Fault> {
         xml::tree::add(&mut fields, name, Value::String(value));
     }
     tree(&Value::Object(fields))
-}
-
-fn soap(raw: &[u8], content_type: Option<&str>, secured: bool) -> Result<Decoded, Fault> {
-    if raw.trim_ascii().is_empty() {
-        return Err(xml::soap::no_body());
-    }
-    let text = xml::charset::to_text(raw, content_type)?;
-    let envelope = xml::soap::read(unmarked(&text), secured)?;
-    Ok(Decoded {
-        payload: envelope
-            .body
-            .map_or(Ok(Payload::None), |body| tree(&body))?,
-        soap: Some(envelope.version),
-        token: envelope.token,
-    })
 }
 
 fn tree<T: Serialize>(value: &T) -> Result<Payload, Fault> {

@@ -10,7 +10,7 @@ use crate::decode::SoapVersion;
 use crate::encode::Encoded;
 use crate::xml::write;
 
-mod soap;
+pub(crate) mod soap;
 
 /// Seconds a caller waits when nothing better is known.
 const DEFAULT_RETRY_AFTER_S: u32 = 1;

@@ -29,7 +29,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
-pub use token::{PasswordKind, UsernameToken, is_security, read};
+pub use token::{NAMESPACE, PasswordKind, UsernameToken, read};
 
 /// The challenge, as Zato words it.
 pub(crate) const CHALLENGE: &str = "zato-wss";

@@ -81,6 +81,12 @@ impl Field {
         }
     }
 
+    /// Its type, or the one its name gives it; `Auto` when neither says.
+    #[must_use]
+    pub fn wire_type(&self) -> &FieldType {
+        coerce::resolve(self)
+    }
+
     /// The same with a type.
     #[must_use]
     pub fn typed(mut self, ty: FieldType) -> Self {

@@ -35,6 +35,7 @@ pub mod tokens;
 pub mod users;
 mod value;
 pub mod vault;
+pub mod wsdls;
 
 pub use config::{OdbConfig, POSTGRES_POOL_SIZE, SqliteSync};
 pub use error::{OdbError, Result};

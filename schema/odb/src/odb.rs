@@ -24,6 +24,7 @@ use crate::tokens::Tokens;
 use crate::users::Users;
 use crate::value::{Row, SqlValue};
 use crate::vault::Vault;
+use crate::wsdls::Wsdls;
 
 /// The operational database. Cheap to clone; connections close when the last clone is dropped.
 #[derive(Debug, Clone)]
@@ -157,6 +158,12 @@ impl Odb {
     #[must_use]
     pub fn lives(&self) -> Lives<'_> {
         Lives::new(self)
+    }
+
+    /// WSDL that people uploaded for services.
+    #[must_use]
+    pub fn wsdls(&self) -> Wsdls<'_> {
+        Wsdls::new(self)
     }
 
     /// Who asked for what.

@@ -47,6 +47,10 @@ pub struct ChannelSettings {
     /// SOAP action; empty takes any.
     #[serde(default)]
     pub soap_action: String,
+    /// Element in the body of a request that is for it, where the path and no SOAP action say so: `name`, or
+    /// `{namespace}name`; empty takes any.
+    #[serde(default)]
+    pub soap_element: String,
     /// SOAP version it takes; none takes both.
     #[serde(default)]
     pub soap_version: Option<SoapVersion>,
@@ -148,8 +152,34 @@ impl ChannelSettings {
         if self.transport == Transport::PlainHttp && self.soap_version.is_some() {
             fault("soap_version", "is for transport soap only".to_owned());
         }
+        if let Some(wrong) = self.wrong_element() {
+            fault("soap_element", wrong.to_owned());
+        }
         faults.extend(self.rate_limit.and_then(RateLimit::check));
         faults
+    }
+
+    fn wrong_element(&self) -> Option<&'static str> {
+        if self.soap_element.is_empty() {
+            return None;
+        }
+        if self.transport == Transport::PlainHttp {
+            return Some("is for transport soap only");
+        }
+        if !self.soap_action.is_empty() {
+            return Some(
+                "is for a channel without soap_action: either the action or the element says whose a request is",
+            );
+        }
+        let rest = self.soap_element.strip_prefix('{');
+        let (namespace, name) = rest
+            .and_then(|rest| rest.split_once('}'))
+            .unwrap_or(("", &self.soap_element));
+        let inner = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_name = name.starts_with(|c: char| c.is_alphabetic() || c == '_')
+            && name.chars().all(inner)
+            && !namespace.contains(char::is_whitespace);
+        (!is_name).then_some("must be the name of an XML element, or {namespace}name")
     }
 
     /// Other objects it names.
@@ -168,7 +198,10 @@ impl ChannelSettings {
     /// What no two channels may share.
     #[must_use]
     pub fn unique(&self) -> String {
-        format!("{} {}", self.url_path, self.soap_action)
+        if self.soap_element.is_empty() {
+            return format!("{} {}", self.url_path, self.soap_action);
+        }
+        format!("{}  {}", self.url_path, self.soap_element)
     }
 }
 
@@ -216,6 +249,39 @@ mod tests {
             ChannelSettings::read(&json!({"url_path": "/a", "service": "a", "metod": "GET"}))
                 .unwrap_err();
         assert!(faults[0].message.contains("metod"), "{faults:?}");
+    }
+
+    #[test]
+    fn an_element_tells_soap_channels_of_one_path_apart() {
+        let read = |more: serde_json::Value| {
+            let mut settings = json!({"url_path": "/a", "service": "a", "transport": "soap"});
+            settings
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            ChannelSettings::read(&settings)
+        };
+        let keys: Vec<String> = [
+            json!({}),
+            json!({"soap_action": "b"}),
+            json!({"soap_element": "b"}),
+            json!({"soap_element": "{urn:x}b"}),
+        ]
+        .map(|more| read(more).unwrap().unique())
+        .into();
+        let mut unlike = keys.clone();
+        unlike.sort();
+        unlike.dedup();
+        assert_eq!(unlike.len(), keys.len(), "{keys:?}");
+        for more in [
+            json!({"soap_element": "b", "soap_action": "b"}),
+            json!({"soap_element": "a b"}),
+            json!({"soap_element": "{urn:x}"}),
+            json!({"soap_element": "b", "transport": "plain_http"}),
+        ] {
+            let faults = read(more.clone()).unwrap_err();
+            assert_eq!(faults[0].field, "settings.soap_element", "{more}");
+        }
     }
 
     #[test]

@@ -121,7 +121,7 @@ fn whole(text: &str) -> Result<Value, Failure> {
 }
 
 /// Settings from `KEY=VALUE`: a value that reads as JSON is taken as such, anything else is text.
-fn settings(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
+pub(super) fn settings(pairs: &[String]) -> Result<Map<String, Value>, Failure> {
     let mut settings = Map::new();
     for pair in pairs {
         let (key, value) = pair

@@ -1,4 +1,4 @@
-//! Services: `busker service invoke|deploy|list|delete|rollback`, and `busker api call`.
+//! Services: `busker service invoke|deploy|list|delete|rollback`, their WSDL, and `busker api call`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{CALL_TIMEOUT, Client};
-use crate::args::{DataFormat, Format, InvokeArgs, Transport};
+use super::{CALL_TIMEOUT, Client, objects};
+use crate::args::{CallInput, DataFormat, Format, InvokeArgs, Transport};
 use crate::exit::{Exit, Failure};
 use crate::{output, payload};
 
@@ -149,18 +149,140 @@ fn table(answer: &Value) -> String {
 }
 
 /// Calls any service of the API and prints what it answers.
-pub(crate) async fn call(client: &Client, service: &str, input: &str) -> Result<(), Failure> {
-    let body = payload::read(input)?;
+pub(crate) async fn call(
+    client: &Client,
+    service: &str,
+    input: &CallInput,
+    format: Format,
+) -> Result<(), Failure> {
+    let mut body = payload::read(&input.payload)?;
+    if !input.set.is_empty() {
+        body = with_fields(&body, &input.set)?;
+    }
     let answer = client
         .post(service, body, CALL_TIMEOUT)
         .await?
         .succeeded()?;
-    output::body(&answer.body)
+    // A service of the user's may answer with anything, and JSON is printed as it came.
+    match serde_json::from_slice::<Value>(&answer.body) {
+        Ok(value) if format != Format::Json => match output::structured(format, &value) {
+            Some(printed) => printed,
+            None => output::say(&table_of(&value)),
+        },
+        Ok(_) | Err(_) => output::body(&answer.body),
+    }
+}
+
+/// A payload with fields of the command line over its own.
+fn with_fields(payload: &[u8], pairs: &[String]) -> Result<Vec<u8>, Failure> {
+    let read: Value = serde_json::from_slice(payload)
+        .map_err(|error| Failure::new(Exit::Invalid, format!("--payload: {error}")))?;
+    let Value::Object(mut fields) = read else {
+        return Err(Failure::usage(
+            "--set needs a payload that is a JSON object",
+        ));
+    };
+    fields.extend(objects::settings(pairs)?);
+    Ok(Value::Object(fields).to_string().into_bytes())
+}
+
+/// An answer for people: its list as a table, else its fields one below the other.
+fn table_of(answer: &Value) -> String {
+    let Some(fields) = answer.as_object() else {
+        return output::cell(answer);
+    };
+    let rows_of = |value: &Value| -> Option<Vec<Value>> {
+        let rows = value.as_array()?;
+        let are_objects = !rows.is_empty() && rows.iter().all(Value::is_object);
+        are_objects.then(|| rows.clone())
+    };
+    let mut lists = fields.values().filter_map(rows_of);
+    match (lists.next(), lists.next()) {
+        (Some(rows), None) => rows_table(&rows),
+        (Some(_) | None, Some(_) | None) => {
+            let row = |(name, value): (&String, &Value)| vec![name.clone(), output::cell(value)];
+            let rows: Vec<Vec<String>> = fields.iter().map(row).collect();
+            output::columns(&["FIELD", "VALUE"], &rows)
+        }
+    }
+}
+
+/// The columns are the fields of the first row.
+fn rows_table(rows: &[Value]) -> String {
+    let first = rows.first().and_then(Value::as_object);
+    let names: Vec<String> = first.map_or_else(Vec::new, |row| row.keys().cloned().collect());
+    let head: Vec<String> = names.iter().map(|name| name.to_uppercase()).collect();
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let cells = |row: &Value| -> Vec<String> {
+        let cells = names.iter().map(|name| output::cell(&row[name.as_str()]));
+        cells.collect()
+    };
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    output::columns(&head, &rows)
+}
+
+/// Keeps a WSDL for a service.
+pub(crate) async fn set_wsdl(client: &Client, name: &str, file: &Path) -> Result<(), Failure> {
+    let bytes = payload::read_file(file)?;
+    let file = file.file_name().and_then(|file| file.to_str());
+    let input = json!({"name": name, "file": file, "payload_base64": STANDARD.encode(bytes)});
+    let answer = client.call("busker.service.set-wsdl", &input).await?;
+    let paths = answer["paths"].as_array().map_or(&[][..], Vec::as_slice);
+    let paths: Vec<String> = paths.iter().map(output::cell).collect();
+    let at = if paths.is_empty() {
+        "no SOAP channel exposes it yet".to_owned()
+    } else {
+        format!("at {}", paths.join(", "))
+    };
+    let (file, sum) = (
+        output::cell(&answer["file"]),
+        output::cell(&answer["sha256"]),
+    );
+    output::say(&format!("{name}: {file}, sha256 {sum}, {at}"))
+}
+
+/// Prints the WSDL of a service as it was given.
+pub(crate) async fn get_wsdl(client: &Client, name: &str) -> Result<(), Failure> {
+    let input = json!({ "name": name });
+    let answer = client.call("busker.service.get-wsdl", &input).await?;
+    let sent = answer["payload_base64"].as_str().unwrap_or_default();
+    let bytes = STANDARD
+        .decode(sent)
+        .map_err(|error| Failure::new(Exit::Internal, format!("no Base64 came back: {error}")))?;
+    output::body(&bytes)
+}
+
+/// Lets the WSDL of a service go.
+pub(crate) async fn delete_wsdl(client: &Client, name: &str) -> Result<(), Failure> {
+    let input = json!({ "name": name });
+    client.call("busker.service.delete-wsdl", &input).await?;
+    output::say(&format!(
+        "{name}: its channels answer ?wsdl with the generated one again"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_of_the_command_line_go_over_the_payload() {
+        let pairs = ["limit=5".to_owned(), "filter=a b".to_owned()];
+        let body = with_fields(b"{\"limit\": 1, \"sort\": \"name\"}", &pairs).unwrap();
+        let read: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(read, json!({"limit": 5, "sort": "name", "filter": "a b"}));
+        assert_eq!(with_fields(b"[]", &pairs).unwrap_err().exit, Exit::Usage);
+        assert_eq!(with_fields(b"{", &pairs).unwrap_err().exit, Exit::Invalid);
+    }
+
+    #[test]
+    fn an_answer_is_a_table_of_its_list_or_of_its_fields() {
+        let list = json!({"total": 1, "objects": [{"name": "a", "on": true}]});
+        assert_eq!(table_of(&list), "NAME  ON\na     true");
+        let fields = json!({"name": "a", "deep": {"b": [1]}, "none": []});
+        let expected = "FIELD  VALUE\nname   a\ndeep   {\"b\":[1]}\nnone   []";
+        assert_eq!(table_of(&fields), expected);
+    }
 
     #[test]
     fn a_deploy_is_told_in_one_line() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use busker_admin::input::Input;
-use busker_admin::{AdminService, openapi, operations};
+use busker_admin::{AdminService, openapi, operations, page, soap};
 use busker_catalog::Catalog;
 use busker_model::invocation::Role;
 use busker_model::{ErrorClass, Origin, Payload};
@@ -187,8 +187,39 @@ fn the_openapi_document_has_one_path_per_service_and_the_fixed_ones() {
         "/healthz",
         "/readyz",
         "/metrics",
+        "/api/v1/soap",
     ] {
         assert!(paths.contains_key(fixed), "{fixed}");
     }
-    assert_eq!(paths.len(), all().len() + 5);
+    assert_eq!(paths.len(), all().len() + 6);
+}
+
+#[test]
+fn the_committed_page_of_services_is_the_one_generated() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../ops/docs/services.md");
+    let committed = std::fs::read_to_string(path).unwrap();
+    let remedy = "run: cargo run -p busker-admin --example services > ops/docs/services.md";
+    assert!(committed == page::services(&all()), "out of date; {remedy}");
+}
+
+#[test]
+fn every_service_answers_with_fields_and_has_a_soap_element_of_its_own() {
+    let mut elements = BTreeSet::new();
+    for operation in all() {
+        let name = &operation.name;
+        let fields = operation.output["properties"].as_object();
+        assert!(fields.is_some_and(|fields| !fields.is_empty()), "{name}");
+        let description = operation.description();
+        let element = description["soap_element"].as_str().unwrap().to_owned();
+        assert!(elements.insert(element), "{name} shares its element");
+    }
+    let binding = soap::binding(&all());
+    assert_eq!(binding.operations().len(), elements.len());
+    let wsdl = binding.wsdl(soap::WSDL_NAME, "http://127.0.0.1:8183/api/v1/soap");
+    for element in elements {
+        assert!(
+            wsdl.contains(&format!("<xsd:element name=\"{element}\">")),
+            "{element}"
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! The services that are not generated: services, packages, node, cluster, tree.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use busker_catalog::Catalog;
 use busker_model::ErrorClass;
 use busker_model::invocation::Role;
@@ -384,4 +386,96 @@ async fn only_an_actor_that_is_there_is_restarted_or_stopped() {
         .unwrap();
     assert_eq!(events["reports"][0]["reason"], "out of memory");
     assert_eq!(events["events"], json!([]));
+}
+
+#[tokio::test]
+async fn channels_and_deployments_of_a_service_are_listed() {
+    let bench = Bench::new().await;
+    let id = deployed(&bench).await;
+    let status = StatusWrite {
+        package: id,
+        node: "node2".into(),
+        state: "failed".into(),
+        message: "no module named numpy".into(),
+    };
+    bench.odb.packages().set_status(status).await.unwrap();
+    let settings = json!({"url_path": "/cap", "service": MARKET, "transport": "soap"});
+    let channel = json!({"name": "cap", "settings": settings});
+    let create = bench.call("busker.channel.http.create", channel);
+    create.await.unwrap();
+    let list = |input| bench.call("busker.service.list-channels", input);
+    let all = list(json!({"name": MARKET})).await.unwrap();
+    let expected =
+        json!({"name": "cap", "kind": "http", "group": "soap", "active": true, "url_path": "/cap"});
+    assert_eq!(all["channels"], json!([expected]));
+    let none = list(json!({"name": MARKET, "kind": "amqp"})).await.unwrap();
+    assert_eq!(none["channels"], json!([]));
+
+    let input = json!({"name": MARKET});
+    let listed = bench.call("busker.service.list-deployments", input).await;
+    let listed = listed.unwrap();
+    let found = &listed["deployments"][0];
+    for (field, value) in [
+        ("node", json!("node2")),
+        ("package", json!(id)),
+        ("generation", json!(1)),
+        ("file", json!("stockmarket.py")),
+        ("uploaded_by", json!("ann")),
+        ("state", json!("failed")),
+        ("message", json!("no module named numpy")),
+    ] {
+        assert_eq!(found[field], value, "{field}: {listed}");
+    }
+    let missing = bench
+        .call(
+            "busker.service.list-deployments",
+            json!({"name": "no.such"}),
+        )
+        .await;
+    assert_eq!(refusal(missing).0, ErrorClass::NotFound);
+}
+
+#[tokio::test]
+async fn a_wsdl_is_kept_and_names_the_paths_it_is_served_at() {
+    let bench = Bench::new().await;
+    let settings = json!({"url_path": "/cap", "service": MARKET, "transport": "soap"});
+    let channel = json!({"name": "cap", "settings": settings});
+    let create = bench.call("busker.channel.http.create", channel);
+    create.await.unwrap();
+    let encoded = |text: &str| STANDARD.encode(text);
+    let text = "<wsdl:definitions xmlns:wsdl=\"http://schemas.xmlsoap.org/wsdl/\"/>\n";
+    let input = json!({"name": MARKET, "file": "cap.wsdl", "payload_base64": encoded(text)});
+    let kept = bench.call("busker.service.set-wsdl", input).await.unwrap();
+    assert_eq!(kept["paths"], json!(["/cap?wsdl"]));
+    let named = json!({"name": MARKET});
+    let got = bench.call("busker.service.get-wsdl", named.clone()).await;
+    let got = got.unwrap();
+    assert_eq!(
+        (&got["payload_base64"], &got["uploaded_by"]),
+        (&json!(encoded(text)), &json!("ann"))
+    );
+    for (name, file, payload, field) in [
+        ("a b", "a.wsdl", encoded(text), "name"),
+        (MARKET, "../a.wsdl", encoded(text), "file"),
+        (MARKET, "a.wsdl", "%%%".to_owned(), "payload_base64"),
+        (MARKET, "a.wsdl", encoded("<a/>"), "payload_base64"),
+        (
+            MARKET,
+            "a.wsdl",
+            encoded("<!DOCTYPE a><a/>"),
+            "payload_base64",
+        ),
+        (MARKET, "a.wsdl", String::new(), "payload_base64"),
+    ] {
+        let input = json!({"name": name, "file": file, "payload_base64": payload});
+        let refused = bench.call("busker.service.set-wsdl", input).await;
+        let (class, message) = refusal(refused);
+        assert_eq!(class, ErrorClass::Invalid, "{message}");
+        assert!(message.starts_with(field), "{message}");
+    }
+    let delete = || bench.call("busker.service.delete-wsdl", named.clone());
+    delete().await.unwrap();
+    assert_eq!(refusal(delete().await).0, ErrorClass::NotFound);
+    let has = bench.call("busker.service.has-wsdl", named.clone()).await;
+    assert_eq!(has.unwrap()["has_wsdl"], false);
 }

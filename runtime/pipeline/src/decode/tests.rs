@@ -351,16 +351,47 @@ fn a_security_header_is_understood_where_a_channel_asks_for_it() {
         let raw = Bytes::from(text.clone());
         let fault = decode(DataFormat::Xml, Transport::Soap, &raw, None).unwrap_err();
         assert_eq!(fault.code_str(), Some("must-understand"));
-        let read = decode_secured(&raw, None).unwrap();
+        let read = decode_soap(&raw, None, &[HeaderName::SECURITY]).unwrap();
         assert_eq!(read.token.unwrap().username, "ann");
         assert_eq!(read.soap, Some(version));
         let other = text.replace("<e:Header>", "<e:Header><h e:mustUnderstand='1'/>");
-        let fault = decode_secured(&other.into(), None).unwrap_err();
+        let fault = decode_soap(other.as_bytes(), None, &[HeaderName::SECURITY]).unwrap_err();
         assert_eq!(fault.code_str(), Some("must-understand"));
         let twice = text.replace(token, &format!("{token}{token}"));
-        let fault = decode_secured(&twice.into(), None).unwrap_err();
+        let fault = decode_soap(twice.as_bytes(), None, &[HeaderName::SECURITY]).unwrap_err();
         assert_eq!(fault.class, ErrorClass::Unauthenticated);
         let none = soap_of(version, "<e:Body><a>1</a></e:Body>");
-        assert_eq!(decode_secured(&none.into(), None).unwrap().token, None);
+        let read = decode_soap(none.as_bytes(), None, &[HeaderName::SECURITY]).unwrap();
+        assert_eq!(read.token, None);
+    }
+}
+
+#[test]
+fn a_header_block_that_somebody_acts_on_may_have_to_be_understood() {
+    let known = HeaderName {
+        namespace: "urn:h",
+        name: "h",
+    };
+    for version in [SoapVersion::V11, SoapVersion::V12] {
+        let envelope = |block: &str| {
+            let inside =
+                format!("<e:Header>{block}</e:Header><e:Body><t:a xmlns:t='urn:t'/></e:Body>");
+            soap_of(version, &inside)
+        };
+        let own = envelope("<x:h xmlns:x='urn:h' e:mustUnderstand='1'/>");
+        let decoded = decode_soap(own.as_bytes(), None, &[known]).unwrap();
+        let element = decoded.element.unwrap();
+        assert!(element.is_called("a") && element.is_called("{urn:t}a"));
+        assert!(!element.is_called("{urn:x}a") && !element.is_called("b"));
+        for other in [
+            "<x:h xmlns:x='urn:other' e:mustUnderstand='1'/>",
+            "<x:h xmlns:x='urn:h' e:mustUnderstand='1'/><i e:mustUnderstand='1'/>",
+        ] {
+            let refused = decode_soap(envelope(other).as_bytes(), None, &[known]);
+            assert_eq!(refused.unwrap_err().code_str(), Some("must-understand"));
+            // Whose it is can be told without judging its headers.
+            let first = soap_element(envelope(other).as_bytes(), None).unwrap();
+            assert_eq!(first.unwrap().name, "a");
+        }
     }
 }

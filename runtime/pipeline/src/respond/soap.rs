@@ -1,4 +1,4 @@
-//! A fault as a SOAP fault, with the cid in its detail.
+//! A fault as a SOAP fault, with class, cid and violations in an element of its detail that WSDL declares.
 
 use busker_model::{Cid, Fault, Side};
 
@@ -7,15 +7,13 @@ use crate::decode::SoapVersion;
 use crate::xml::soap::{MUST_UNDERSTAND, VERSION_MISMATCH};
 use crate::xml::write;
 
+/// Namespace of the element in the detail of a fault.
+pub(crate) const FAULT_NAMESPACE: &str = "urn:busker:fault:1";
+
 /// Status and body.
 pub(super) fn fault(fault: &Fault, cid: Cid, version: SoapVersion, expose: bool) -> (u16, String) {
     let text = element(&fault.message);
-    let traceback = match exception_of(fault).filter(|_| expose) {
-        Some(exception) => format!("<traceback>{}</traceback>", element(&exception.to_string())),
-        None => String::new(),
-    };
-    let class = fault.class;
-    let detail = format!("<cid>{cid}</cid><class>{class}</class>{traceback}");
+    let detail = detail(fault, cid, expose);
     let code = code_of(fault, version);
     let inner = match version {
         SoapVersion::V11 => format!(
@@ -28,6 +26,32 @@ pub(super) fn fault(fault: &Fault, cid: Cid, version: SoapVersion, expose: bool)
         ),
     };
     (status(fault, version), version.envelope(&inner))
+}
+
+fn detail(fault: &Fault, cid: Cid, expose: bool) -> String {
+    let class = fault.class;
+    let mut out =
+        format!("<fault xmlns=\"{FAULT_NAMESPACE}\"><cid>{cid}</cid><class>{class}</class>");
+    if let Some(code) = fault.code_str() {
+        out.push_str(&format!("<code>{}</code>", element(code)));
+    }
+    let violations = fault.detail.as_ref().map(|detail| &detail.violations);
+    if let Some(violations) = violations.filter(|violations| !violations.is_empty()) {
+        out.push_str("<violations>");
+        for one in violations {
+            let (field, message) = (element(&one.field), element(&one.message));
+            out.push_str(&format!(
+                "<violation><field>{field}</field><message>{message}</message></violation>"
+            ));
+        }
+        out.push_str("</violations>");
+    }
+    if let Some(exception) = exception_of(fault).filter(|_| expose) {
+        let traceback = element(&exception.to_string());
+        out.push_str(&format!("<traceback>{traceback}</traceback>"));
+    }
+    out.push_str("</fault>");
+    out
 }
 
 fn element(text: &str) -> String {

@@ -106,10 +106,14 @@ fn soap_faults_speak_the_version_that_was_asked() {
         format!(
             "<soap:Envelope xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Body><soap:Fault>\
              <faultcode>soap:Client</faultcode><faultstring>a &lt; b \u{fffd}</faultstring>\
-             <detail><cid>{}</cid><class>invalid</class></detail></soap:Fault></soap:Body></soap:Envelope>",
+             <detail><fault xmlns=\"urn:busker:fault:1\"><cid>{}</cid><class>invalid</class></fault></detail></soap:Fault></soap:Body></soap:Envelope>",
             cid()
         )
     );
+    let wrong = Fault::violations(vec![Violation::new("a<b", "is not a field")]);
+    let listed = respond(&wrong, cid(), ErrorStyle::Soap(SoapVersion::V12), false);
+    let violation = "<violations><violation><field>a&lt;b</field><message>is not a field</message></violation></violations>";
+    assert!(body(&listed).contains(violation), "{}", body(&listed));
     let rows = [
         (Fault::invalid("x"), 400, "soap:Sender"),
         (Fault::internal("x"), 500, "soap:Receiver"),

@@ -2,10 +2,10 @@
 
 use busker_model::Fault;
 use busker_security::{UsernameToken, wss};
-use roxmltree::Node;
+use roxmltree::{Document, Node};
 use serde_json::Value;
 
-use super::{bad, parse, tree};
+use super::{ElementName, bad, parse, tree};
 use crate::decode::SoapVersion;
 
 /// Code of a fault for a header block that must be understood.
@@ -65,46 +65,103 @@ impl SoapVersion {
     }
 }
 
-/// What of an envelope is asked for.
-#[derive(Debug)]
-pub(crate) struct Envelope {
+/// A header block that whoever takes an envelope acts on, so that its sender may say that it must be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeaderName {
+    /// Namespace.
+    pub namespace: &'static str,
+    /// Local name.
+    pub name: &'static str,
+}
+
+impl HeaderName {
+    /// The header of WS-Security: who acts on it gets its UsernameToken.
+    pub const SECURITY: Self = Self {
+        namespace: wss::NAMESPACE,
+        name: "Security",
+    };
+}
+
+/// An envelope as a tree.
+pub(crate) struct Message {
     pub(crate) version: SoapVersion,
-    /// `None` when it is empty, a list when it has several children.
-    pub(crate) body: Option<Value>,
-    /// The UsernameToken of its Security header.
+    /// What is in its body: nothing, an element's value, or a list when there are several.
+    pub(crate) payload: Option<Value>,
+    /// The first element of its body.
+    pub(crate) element: Option<ElementName>,
+    /// The UsernameToken of its Security header, where that is acted on.
     pub(crate) token: Option<UsernameToken>,
 }
 
-/// Reads an envelope. With `secured`, its Security header is understood.
-pub(crate) fn read(text: &str, secured: bool) -> Result<Envelope, Fault> {
+/// An envelope whose headers are taken.
+pub(crate) struct Envelope<'a, 'input> {
+    pub(crate) version: SoapVersion,
+    pub(crate) header: Option<Node<'a, 'input>>,
+    pub(crate) body: Node<'a, 'input>,
+}
+
+/// Reads an envelope.
+pub(crate) fn read(text: &str, understood: &[HeaderName]) -> Result<Message, Fault> {
     let document = parse(text)?;
-    let root = document.root_element();
-    let version = version_of(root)?;
-    let child = |name: &str| {
-        root.children()
-            .find(|node| node.has_tag_name((version.namespace(), name)))
+    let Envelope {
+        version,
+        header,
+        body,
+    } = open(&document, understood)?;
+    let token = match header {
+        Some(header) if understood.contains(&HeaderName::SECURITY) => wss::read(header)?,
+        Some(_) | None => None,
     };
-    let mut token = None;
-    if let Some(header) = child("Header") {
-        check_header(version, header, secured)?;
-        if secured {
-            token = wss::read(header)?;
-        }
-    }
-    let body = child("Body").ok_or_else(no_body)?;
-    let mut children: Vec<Value> = body
-        .children()
-        .filter(Node::is_element)
-        .map(tree::value)
-        .collect();
+    let mut elements = body.children().filter(Node::is_element).peekable();
+    let element = elements.peek().map(|first| ElementName::of(*first));
+    let mut children: Vec<Value> = elements.map(tree::value).collect();
     let payload = match children.len() {
         0 | 1 => children.pop(),
         _ => Some(Value::Array(children)),
     };
+    Ok(Message {
+        version,
+        payload,
+        element,
+        token,
+    })
+}
+
+/// The first element of an envelope's body. Its headers are for whoever it turns out to be for.
+pub(crate) fn first_element(text: &str) -> Result<Option<ElementName>, Fault> {
+    let document = parse(text)?;
+    let root = document.root_element();
+    let version = version_of(root)?;
+    let body = child_of(root, version, "Body").ok_or_else(no_body)?;
+    let first = body.children().find(Node::is_element);
+    Ok(first.map(ElementName::of))
+}
+
+fn child_of<'a, 'input>(
+    root: Node<'a, 'input>,
+    version: SoapVersion,
+    name: &str,
+) -> Option<Node<'a, 'input>> {
+    root.children()
+        .find(|node| node.has_tag_name((version.namespace(), name)))
+}
+
+/// Takes a document as an envelope.
+pub(crate) fn open<'a, 'input>(
+    document: &'a Document<'input>,
+    understood: &[HeaderName],
+) -> Result<Envelope<'a, 'input>, Fault> {
+    let root = document.root_element();
+    let version = version_of(root)?;
+    let header = child_of(root, version, "Header");
+    if let Some(header) = header {
+        check_header(version, header, understood)?;
+    }
+    let body = child_of(root, version, "Body").ok_or_else(no_body)?;
     Ok(Envelope {
         version,
-        body: payload,
-        token,
+        header,
+        body,
     })
 }
 
@@ -127,8 +184,12 @@ pub(crate) fn no_body() -> Fault {
     Fault::invalid("Client did not send the [/soapenv:Envelope/soapenv:Body] element")
 }
 
-/// Refuses a block that its sender says we must understand: we understand WS-Security, where a channel is secured by it.
-fn check_header(version: SoapVersion, header: Node<'_, '_>, secured: bool) -> Result<(), Fault> {
+/// Refuses a block that its sender says we must understand, and that nobody acts on.
+fn check_header(
+    version: SoapVersion,
+    header: Node<'_, '_>,
+    understood: &[HeaderName],
+) -> Result<(), Fault> {
     let namespace = version.namespace();
     let role_attribute = match version {
         SoapVersion::V11 => "actor",
@@ -142,10 +203,13 @@ fn check_header(version: SoapVersion, header: Node<'_, '_>, secured: bool) -> Re
         let must = block.attribute((namespace, "mustUnderstand"));
         matches!(must, Some("1" | "true"))
     };
-    let understood = |block: &Node<'_, '_>| secured && wss::is_security(block);
+    let acted_on = |block: &Node<'_, '_>| {
+        let mut known = understood.iter();
+        known.any(|header| block.has_tag_name((header.namespace, header.name)))
+    };
     let blocks = header.children().filter(Node::is_element);
-    let blocks = blocks.filter(|block| !understood(block));
-    match blocks.filter(must).find(ours) {
+    let mut missed = blocks.filter(|block| must(block) && ours(block) && !acted_on(block));
+    match missed.next() {
         Some(block) => Err(bad(format!(
             "the header {:?} must be understood, and is not",
             block.tag_name().name()

@@ -209,7 +209,10 @@ fn text_of(json: &str) -> Cow<'_, str> {
 }
 
 /// Refuses what cannot name an element (XML 1.0 section 2.3; a colon would ask for a namespace).
-fn check_name(name: &str) -> Result<(), Fault> {
+///
+/// # Errors
+/// `Internal`.
+pub(crate) fn check_name(name: &str) -> Result<(), Fault> {
     let mut chars = name.chars();
     let fine = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_')
         && chars.all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
@@ -223,7 +226,7 @@ fn check_name(name: &str) -> Result<(), Fault> {
 }
 
 /// Whether XML 1.0 (section 2.2) has a form for a character.
-fn is_legal(c: char) -> bool {
+pub(crate) fn is_legal(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' => true,
         '\u{fffe}' | '\u{ffff}' => false,

@@ -9,7 +9,8 @@ use super::{CHALLENGE, MAX_NONCE_BYTES};
 use crate::part::MAX_PART_BYTES;
 use crate::refusal::wrong;
 
-const SECEXT: &str =
+/// Namespace of the Security header.
+pub const NAMESPACE: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 const UTILITY: &str =
     "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
@@ -55,22 +56,16 @@ impl UsernameToken {
     }
 }
 
-/// Whether a header block is the one of WS-Security.
-#[must_use]
-pub fn is_security(block: &Node<'_, '_>) -> bool {
-    block.has_tag_name((SECEXT, "Security"))
-}
-
 /// Reads the token of the header of an envelope; `None` when there is none.
 ///
 /// # Errors
 /// `Unauthenticated`: two of what must be there once, or a part that is not what it should be.
 pub fn read(header: Node<'_, '_>) -> Result<Option<UsernameToken>, Fault> {
     let unreadable = || wrong(CHALLENGE);
-    let Some(security) = only(header, SECEXT, "Security").ok_or_else(unreadable)? else {
+    let Some(security) = only(header, NAMESPACE, "Security").ok_or_else(unreadable)? else {
         return Ok(None);
     };
-    let Some(token) = only(security, SECEXT, "UsernameToken").ok_or_else(unreadable)? else {
+    let Some(token) = only(security, NAMESPACE, "UsernameToken").ok_or_else(unreadable)? else {
         return Ok(None);
     };
     let stamp = only(security, UTILITY, "Timestamp").ok_or_else(unreadable)?;
@@ -82,9 +77,9 @@ pub fn read(header: Node<'_, '_>) -> Result<Option<UsernameToken>, Fault> {
 }
 
 fn parts(token: Node<'_, '_>, expires: Option<Node<'_, '_>>) -> Option<UsernameToken> {
-    let username = only(token, SECEXT, "Username")??;
-    let password = only(token, SECEXT, "Password")??;
-    let nonce = only(token, SECEXT, "Nonce")?;
+    let username = only(token, NAMESPACE, "Username")??;
+    let password = only(token, NAMESPACE, "Password")??;
+    let nonce = only(token, NAMESPACE, "Nonce")?;
     let created = only(token, UTILITY, "Created")?;
     let kind = match password.attribute("Type") {
         None | Some(TEXT) => PasswordKind::Text,

@@ -117,10 +117,12 @@ fn float(json: &str) -> Result<Cow<'_, str>, Complaint> {
     if value.is_empty() {
         return Ok(Cow::Borrowed("\"\""));
     }
-    match text::number(&value) {
-        Some(number) => Ok(Cow::Owned(number)),
-        None => Err(expected("a number", json)),
+    let number = text::number(&value).ok_or_else(|| expected("a number", json))?;
+    // The digits stay as they are; what no float holds would be infinite in the service.
+    if number.parse().is_ok_and(f64::is_infinite) {
+        return Err(expected("a number that a float can hold", json));
     }
+    Ok(Cow::Owned(number))
 }
 
 fn decimal(json: &str) -> Result<Cow<'_, str>, Complaint> {

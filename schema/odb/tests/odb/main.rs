@@ -21,3 +21,4 @@ mod references;
 mod roles;
 mod secrets;
 mod server;
+mod wsdls;
