@@ -1,13 +1,13 @@
 //! Reading and writing back settings whose type does not implement [`busker_connector::Settings`] itself.
 
+use busker_connector::read_part;
 use busker_model::object::Violation;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 /// Reads settings that hold no secret into their type.
 pub(crate) fn read<T: DeserializeOwned>(settings: &Value) -> Result<T, Vec<Violation>> {
-    serde_json::from_value(settings.clone())
-        .map_err(|error| vec![Violation::new("settings", error.to_string())])
+    read_part(settings)
 }
 
 /// Settings written back in full.

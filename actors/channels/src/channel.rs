@@ -10,6 +10,7 @@ use std::time::Duration;
 use busker_connector_http::ChannelSettings;
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef, Message};
 use busker_kit::{ChildSpec, Gate, GateSettings, Restart, Seat};
+use busker_model::object::NEEDS_SECRET;
 use busker_model::{ActorState, ServiceName};
 use busker_security::Definition;
 
@@ -19,6 +20,39 @@ use crate::stats::ChannelStats;
 
 /// Time requests in flight have when their channel goes.
 const DRAIN_GRACE: Duration = Duration::from_secs(10);
+
+/// Why a channel takes no requests although it is mounted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shut {
+    /// An operator switched it off.
+    Inactive,
+    /// The security definition it names is missing or inactive: it must not run open.
+    NoSecurity,
+    /// The security definition it names has no secret yet.
+    NeedsSecret,
+}
+
+impl Shut {
+    /// The code shown beside the state and in faults.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::NoSecurity => "missing-security",
+            Self::NeedsSecret => NEEDS_SECRET,
+        }
+    }
+
+    /// What is said of the channel.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Inactive => "is inactive",
+            Self::NoSecurity => "is closed: its security definition is missing or inactive",
+            Self::NeedsSecret => "is closed: its security definition has no secret yet",
+        }
+    }
+}
 
 /// A channel as it should run.
 #[derive(Debug, Clone)]
@@ -31,8 +65,8 @@ pub struct Desired {
     pub security: Option<Definition>,
     /// What bounds its requests per time: the definition's limiter, then its own.
     pub limiters: Vec<Arc<Limiter>>,
-    /// Whether it takes requests.
-    pub active: bool,
+    /// Why it takes no requests; `None` when it does.
+    pub shut: Option<Shut>,
     /// Revision of the channel and of what it names; two with the same one are the same.
     pub revision: i64,
 }
@@ -40,7 +74,7 @@ pub struct Desired {
 impl PartialEq for Desired {
     fn eq(&self, other: &Self) -> bool {
         // A definition that was switched off has no revision any more, and the channel must close all the same.
-        let open = |desired: &Self| (desired.active, desired.security.is_some());
+        let open = |desired: &Self| (desired.shut, desired.security.is_some());
         self.revision == other.revision && self.name == other.name && open(self) == open(other)
     }
 }
@@ -95,8 +129,8 @@ impl Actor for ChannelActor {
         args: ChannelArgs,
     ) -> Result<ChannelState, ActorProcessingErr> {
         let route = Arc::new(route(args.desired, args.seat)?);
-        if !route.active {
-            route.seat.state(ActorState::Degraded, Some("inactive"));
+        if let Some(shut) = route.shut {
+            route.seat.state(ActorState::Degraded, Some(shut.code()));
         }
         args.mount.insert(Arc::clone(&route))?;
         Ok(ChannelState {
@@ -132,7 +166,7 @@ fn route(desired: Desired, seat: Seat) -> Result<Route, ActorProcessingErr> {
         service,
         security: desired.security,
         limiters: desired.limiters,
-        active: desired.active,
+        shut: desired.shut,
         gate,
         stats: ChannelStats::default(),
         seat,

@@ -9,7 +9,7 @@ mod mount;
 mod stats;
 mod tokens;
 
-pub use channel::{Desired, spec};
+pub use channel::{Desired, Shut, spec};
 pub use limiter::{Grant, Limiter, TokenSource};
 pub use mount::{Found, Mount, MountError, Route};
 pub use stats::{ChannelStats, ChannelStatsSnapshot};

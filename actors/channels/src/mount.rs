@@ -15,6 +15,7 @@ use busker_model::ServiceName;
 use busker_security::Definition;
 use dashmap::DashMap;
 
+use crate::channel::Shut;
 use crate::limiter::Limiter;
 use crate::stats::ChannelStats;
 
@@ -31,8 +32,8 @@ pub struct Route {
     pub security: Option<Definition>,
     /// What bounds its requests per time.
     pub limiters: Vec<Arc<Limiter>>,
-    /// Whether it takes requests.
-    pub active: bool,
+    /// Why it takes no requests; `None` when it does.
+    pub shut: Option<Shut>,
     /// Permits; `None` when the channel sets no bound of its own.
     pub gate: Option<Gate>,
     /// Counters.

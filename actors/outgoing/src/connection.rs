@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use busker_connector::{Failure, Outbound};
 use busker_connector_http::{HttpOutbound, OutgoingSettings};
 use busker_kit::{Closed, Gate, GateSettings, Permit, Refused, Seat, WorkEnd, clock};
+use busker_model::object::NEEDS_SECRET;
 use busker_model::{ActorState, ErrorClass, Fault, Transport};
 use busker_service::{HttpAnswer, HttpCall, Ping};
 use busker_telemetry::spans::{self, Span};
@@ -27,6 +28,8 @@ pub(crate) enum Shut {
     Inactive,
     /// The security definition it names is missing or inactive: it must not send without its credentials.
     NoCredentials,
+    /// The security definition it names has no secret yet.
+    NeedsSecret,
 }
 
 impl Shut {
@@ -35,6 +38,7 @@ impl Shut {
         match self {
             Self::Inactive => "inactive",
             Self::NoCredentials => "missing-credentials",
+            Self::NeedsSecret => NEEDS_SECRET,
         }
     }
 
@@ -44,6 +48,7 @@ impl Shut {
             Self::NoCredentials => {
                 "has no credentials: its security definition is missing or inactive"
             }
+            Self::NeedsSecret => "has no credentials: its security definition has no secret yet",
         }
     }
 }

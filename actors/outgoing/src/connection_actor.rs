@@ -24,6 +24,7 @@ pub(crate) struct Desired {
     pub(crate) name: String,
     pub(crate) settings: OutgoingSettings,
     pub(crate) credentials: Option<Credentials>,
+    pub(crate) needs_secret: bool,
     pub(crate) active: bool,
 }
 
@@ -33,7 +34,11 @@ impl Desired {
             return Some(Shut::Inactive);
         }
         let lacks = self.settings.security.is_some() && self.credentials.is_none();
-        lacks.then_some(Shut::NoCredentials)
+        lacks.then_some(if self.needs_secret {
+            Shut::NeedsSecret
+        } else {
+            Shut::NoCredentials
+        })
     }
 }
 

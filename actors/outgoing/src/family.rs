@@ -16,6 +16,8 @@ pub struct OutgoingDesired {
     pub object: Object,
     /// Credentials of the security definition it names; `None` when it names none, or that one is missing or inactive.
     pub credentials: Option<Credentials>,
+    /// Whether that definition is there and only lacks its secret.
+    pub needs_secret: bool,
 }
 
 /// All outgoing connections under their supervisor. Children are named `plain_http:crm` or `soap:crm`.
@@ -62,6 +64,7 @@ fn desired(wanted: OutgoingDesired) -> Result<Desired, Vec<Violation>> {
         name: wanted.object.key.name,
         settings,
         credentials: wanted.credentials,
+        needs_secret: wanted.needs_secret,
         active: wanted.object.active,
     })
 }

@@ -7,9 +7,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
 
+mod enmasse;
 mod jobs;
 mod objects;
 
+pub(crate) use enmasse::{ConfirmArgs, EnmasseCommand, FileArgs, RevisionCommand, TextFormat};
 pub(crate) use jobs::{JobArgs, JobVerb};
 pub(crate) use objects::{Family, ObjectArgs, ObjectVerb};
 
@@ -50,6 +52,12 @@ pub(crate) enum Command {
     Security(ObjectArgs),
     /// Scheduled jobs: create, list, edit, delete or get; execute, pause, resume, history or next-fires
     Job(JobArgs),
+    /// Configuration as code: export, import, diff
+    #[command(subcommand)]
+    Enmasse(EnmasseCommand),
+    /// What was changed when: list, get, diff, revert
+    #[command(subcommand)]
+    Revision(RevisionCommand),
     /// Show the supervision tree
     Tree(TreeArgs),
     /// Show what happened to actors
@@ -208,6 +216,8 @@ pub(crate) enum ServiceCommand {
         dir: PathBuf,
         /// Name of the service
         name: String,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
     },
     /// Run an older version of a package again
     Rollback {
@@ -218,6 +228,8 @@ pub(crate) enum ServiceCommand {
         /// Id of the package to run; the one before when missing
         #[arg(long, value_name = "ID")]
         to: Option<i64>,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
     },
     /// Keep a WSDL for a service; its SOAP channels answer ?wsdl with it
     SetWsdl {
@@ -387,6 +399,14 @@ mod tests {
             "busker outgoing DIR ping --name crm",
             "busker tree DIR --follow",
             "busker events DIR --follow",
+            "busker enmasse export DIR --output FILE --kind channel.http --kind job.cron",
+            "busker enmasse import DIR --input FILE --plan",
+            "busker enmasse diff DIR --input - --partial --format json",
+            "busker revision list DIR",
+            "busker revision get DIR 53",
+            "busker revision diff DIR 41 53",
+            "busker revision revert DIR 41 --plan --confirm production",
+            "busker channel DIR delete --name crm --confirm production",
             "busker api call DIR busker.cluster.get-roster",
             "busker api call DIR busker.user.set-role --set name=ann --set role=viewer --format yaml",
             "busker service set-wsdl DIR hello hello.wsdl",

@@ -10,8 +10,11 @@ use serde_json::Value;
 
 use crate::exit::{Exit, Failure};
 
+pub(crate) mod changes;
+pub(crate) mod enmasse;
 pub(crate) mod jobs;
 pub(crate) mod objects;
+pub(crate) mod revisions;
 pub(crate) mod services;
 pub(crate) mod stream;
 pub(crate) mod watch;

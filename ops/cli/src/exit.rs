@@ -20,12 +20,13 @@ pub(crate) enum Exit {
     Busy,
     Timeout,
     Unavailable,
+    Different,
     GaveUp,
 }
 
 impl Exit {
     /// All of them, as documented.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Ok,
         Self::Internal,
         Self::Usage,
@@ -38,6 +39,7 @@ impl Exit {
         Self::Busy,
         Self::Timeout,
         Self::Unavailable,
+        Self::Different,
         Self::GaveUp,
     ];
 
@@ -56,6 +58,7 @@ impl Exit {
             Self::Busy => 9,
             Self::Timeout => 10,
             Self::Unavailable => 11,
+            Self::Different => 12,
             Self::GaveUp => busker_node::EXIT_GAVE_UP,
         }
     }
@@ -81,6 +84,7 @@ impl Exit {
             Self::Busy => "full; try again later",
             Self::Timeout => "not done in time",
             Self::Unavailable => "a node, a database or a remote system is away",
+            Self::Different => "what was to be compared is not the same",
             Self::GaveUp => "a node ended because its infrastructure kept failing",
         }
     }

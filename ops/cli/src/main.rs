@@ -24,10 +24,10 @@ use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{
-    ApiCommand, Cli, Command, CreateCommand, Family, NodeCommand, ObjectArgs, QuickstartCommand,
-    ServiceCommand, StartArgs,
+    ApiCommand, Cli, Command, CreateCommand, EnmasseCommand, Family, NodeCommand, ObjectArgs,
+    QuickstartCommand, RevisionCommand, ServiceCommand, StartArgs,
 };
-use crate::client::{Client, jobs, objects, services, watch};
+use crate::client::{Client, enmasse, jobs, objects, revisions, services, watch};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 
@@ -114,6 +114,10 @@ async fn run(command: Command) -> Result<u8, Failure> {
         Command::Outgoing(args) => object(Family::Outgoing, args).await?,
         Command::Security(args) => object(Family::Security, args).await?,
         Command::Job(args) => jobs::run(&connect(&args.dir)?, args.verb).await?,
+        Command::Enmasse(command) => return enmasse_command(command).await.map(Exit::code),
+        Command::Revision(command) => {
+            revisions::run(&connect(revision_dir(&command))?, command).await?;
+        }
         Command::Tree(args) => watch::tree(&connect(&args.dir)?, &args).await?,
         Command::Events(args) => watch::events(&connect(&args.dir)?, &args).await?,
         Command::Api(ApiCommand::Call {
@@ -137,14 +141,50 @@ async fn object(family: Family, args: ObjectArgs) -> Result<(), Failure> {
     objects::run(&connect(&args.dir)?, family, args.verb).await
 }
 
+/// Runs it; answers how the command ends.
+async fn enmasse_command(command: EnmasseCommand) -> Result<Exit, Failure> {
+    match command {
+        EnmasseCommand::Export {
+            dir,
+            output,
+            format,
+            kinds,
+            filter,
+        } => {
+            let wanted = enmasse::Export {
+                output,
+                format,
+                kinds,
+                filter,
+            };
+            enmasse::export(&connect(&dir)?, wanted).await?;
+        }
+        EnmasseCommand::Import { file, plan } => {
+            enmasse::import(&connect(&file.dir)?, &file, plan).await?;
+        }
+        EnmasseCommand::Diff { file, partial } => {
+            return enmasse::diff(&connect(&file.dir)?, &file, partial).await;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn revision_dir(command: &RevisionCommand) -> &Path {
+    match command {
+        RevisionCommand::List { dir, .. }
+        | RevisionCommand::Get { dir, .. }
+        | RevisionCommand::Diff { dir, .. }
+        | RevisionCommand::Revert { dir, .. } => dir,
+    }
+}
+
 async fn service(command: ServiceCommand) -> Result<(), Failure> {
     match command {
         ServiceCommand::Invoke(args) => services::invoke(&connect(&args.dir)?, &args).await,
         ServiceCommand::Deploy { dir, file } => services::deploy(&connect(&dir)?, &file).await,
         ServiceCommand::List(args) => services::list(&connect(&args.dir)?, args.format).await,
-        ServiceCommand::Delete { dir, name } => services::delete(&connect(&dir)?, &name).await,
-        ServiceCommand::Rollback { dir, name, to } => {
-            services::rollback(&connect(&dir)?, &name, to).await
+        ServiceCommand::Delete { dir, name, confirm } => {
+            services::delete(&connect(&dir)?, &name, confirm.confirm).await
         }
         ServiceCommand::SetWsdl { dir, name, file } => {
             services::set_wsdl(&connect(&dir)?, &name, &file).await
@@ -153,6 +193,12 @@ async fn service(command: ServiceCommand) -> Result<(), Failure> {
         ServiceCommand::DeleteWsdl { dir, name } => {
             services::delete_wsdl(&connect(&dir)?, &name).await
         }
+        ServiceCommand::Rollback {
+            dir,
+            name,
+            to,
+            confirm,
+        } => services::rollback(&connect(&dir)?, &name, to, confirm.confirm).await,
     }
 }
 

@@ -13,7 +13,10 @@ use crate::process::Step;
 
 /// Bottom first: what the layer is for, and who is in it.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("nouns", &["busker-model", "busker-service-derive"]),
+    (
+        "nouns",
+        &["busker-model", "busker-service-derive", "busker-enmasse"],
+    ),
     ("what an actor is", &["busker-kit"]),
     (
         "ports and stores",

@@ -9,6 +9,7 @@ use busker_odb::roles::SCHEDULER;
 use serde_json::{Value, json};
 
 use crate::answers::{list_of, object};
+use crate::guard;
 use crate::input::Type;
 use crate::operation::{AdminService, Call, answer};
 use crate::ports::LiveNode;
@@ -73,7 +74,12 @@ pub(crate) fn operations() -> Vec<AdminService> {
             Type::Text,
             "Colour of the console's frame: #rrggbb, or empty.",
         )
-        .optional("guarded", Type::Boolean, "Whether the console asks twice.")
+        .optional(
+            "guarded",
+            Type::Boolean,
+            "Whether its name has to be typed before something is taken away.",
+        )
+        .confirmed()
         .example(json!({"name": "production", "colour": "#a02020", "guarded": true}))
         .answers(CLUSTER)
         .writing(),
@@ -107,6 +113,9 @@ async fn get(call: Call) -> Result<Value, Fault> {
 }
 
 async fn edit(call: Call) -> Result<Value, Fault> {
+    if !call.input.flag("guarded", true) {
+        guard::confirmed(&call).await?;
+    }
     let clusters = call.deps.odb.cluster();
     let current = clusters.get().await?;
     let text = |field, old: String| call.input.opt_text(field).map_or(old, str::to_owned);

@@ -5,6 +5,7 @@ pub(crate) mod write;
 
 use busker_catalog::{Kind, title};
 use busker_model::invocation::Role;
+use busker_model::object::NEEDS_SECRET;
 use busker_model::{ErrorClass, Family, Fault, Object, ObjectKey};
 use busker_odb::objects::redacted;
 use busker_odb::{Odb, OdbError};
@@ -32,6 +33,7 @@ pub(crate) const OBJECT: &[(&str, &str)] = &[
     ("number", "integer"),
     ("revision", "integer"),
     ("secrets", "boolean{}"),
+    ("state", "string"),
 ];
 const DELETED: &[(&str, &str)] = &[
     ("family", "string"),
@@ -72,7 +74,7 @@ pub(crate) const fn plain_field(name: &'static str, ty: Type) -> Field {
 }
 
 /// The role that may write objects of a family (see [`Role`]).
-const fn writer(family: Family) -> Role {
+pub(crate) const fn writer(family: Family) -> Role {
     match family {
         Family::Security => Role::Admin,
         Family::Channel | Family::Outgoing | Family::Definition | Family::Job | Family::Service => {
@@ -120,6 +122,7 @@ fn create(kind: Kind) -> AdminService {
     .example(json!({"name": example_name(kind), "settings": (kind.example)()}))
     .answering(object(kind))
     .writing()
+    .validating()
 }
 
 fn edit(kind: Kind) -> AdminService {
@@ -150,7 +153,8 @@ fn edit(kind: Kind) -> AdminService {
     )
     .example(json!({"name": example_name(kind), "active": false}))
     .answering(object(kind))
-    .writing();
+    .writing()
+    .validating();
     with_transport(service, kind)
 }
 
@@ -163,10 +167,16 @@ fn delete(kind: Kind) -> AdminService {
     )
     .required("name", Type::Name, "Name.")
     .optional("cascade", Type::Boolean, "Whether those who use it go too.")
+    .optional(
+        "revision",
+        Type::Integer(0, i64::MAX),
+        "Revision that was read; another one is a conflict.",
+    )
     .example(json!({"name": example_name(kind)}))
     .answers(&[])
     .and("deleted", answers::list_of(answers::object(DELETED)))
-    .destroying();
+    .destroying()
+    .validating();
     with_transport(service, kind)
 }
 
@@ -295,12 +305,27 @@ pub(crate) async fn find(odb: &Odb, kind: Kind, call: &Call) -> Result<Object, F
     )))
 }
 
+/// Secrets that settings lack and their kind cannot do without.
+pub(crate) fn lacking(kind: &Kind, settings: &Value) -> Vec<&'static str> {
+    let absent = kind.secrets.iter().copied();
+    let absent: Vec<_> = absent.filter(|one| settings.get(one).is_none()).collect();
+    if absent.is_empty() {
+        return absent;
+    }
+    let faults = (kind.check)(settings).err().unwrap_or_default();
+    let told = |secret: &&str| {
+        let field = format!("settings.{secret}");
+        faults.iter().any(|fault| fault.field == field)
+    };
+    absent.into_iter().filter(told).collect()
+}
+
 /// An object as answers show it: no secret, sealed or not, only which ones are set.
-pub(crate) fn shown(object: &Object, secrets: &[&str]) -> Value {
+pub(crate) fn shown(object: &Object, kind: &Kind) -> Value {
     let mut settings = redacted(&object.settings);
     let mut set = Map::new();
     if let Some(fields) = settings.as_object_mut() {
-        for secret in secrets {
+        for secret in kind.secrets {
             let there = fields.shift_remove(*secret).is_some();
             set.insert((*secret).to_owned(), Value::Bool(there));
         }
@@ -316,6 +341,9 @@ pub(crate) fn shown(object: &Object, secrets: &[&str]) -> Value {
     });
     if !set.is_empty() {
         answer["secrets"] = Value::Object(set);
+        if !lacking(kind, &object.settings).is_empty() {
+            answer["state"] = json!(NEEDS_SECRET);
+        }
     }
     answer
 }

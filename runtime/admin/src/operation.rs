@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use busker_model::invocation::Role;
 use busker_model::{Fault, Principal};
+use busker_odb::objects::Objects;
 use busker_service::{BoxFuture, Context};
 use serde_json::{Value, json};
 
@@ -35,6 +36,38 @@ impl Call {
     pub fn who(&self) -> &str {
         &self.principal.name
     }
+
+    /// Whether it is to be checked only.
+    #[must_use]
+    pub fn validates_only(&self) -> bool {
+        validates_only(&self.input)
+    }
+
+    /// Objects to write; whoever only validates changes nothing by it.
+    pub(crate) fn objects(&self) -> Objects<'_> {
+        let objects = self.deps.odb.objects();
+        if self.validates_only() {
+            objects.dry_run()
+        } else {
+            objects
+        }
+    }
+
+    /// An answer that says so when it is of what would be.
+    pub(crate) fn told(&self, mut answer: Value) -> Value {
+        if self.validates_only() {
+            answer[VALIDATE_ONLY] = Value::Bool(true);
+        }
+        answer
+    }
+}
+
+/// Field of writes that can be checked without being made.
+const VALIDATE_ONLY: &str = "validate_only";
+
+/// Whether the input asks for a check only.
+pub(crate) fn validates_only(input: &Input) -> bool {
+    input.flag(VALIDATE_ONLY, false)
 }
 
 /// An admin service.
@@ -151,10 +184,28 @@ impl AdminService {
         self
     }
 
-    /// Marks it as taking something away.
+    /// Marks it as taking something away, which a guarded cluster wants confirmed.
     pub(crate) fn destroying(mut self) -> Self {
         self.destructive = true;
-        self.writing()
+        self.writing().confirmed()
+    }
+
+    /// Lets the name of the cluster be typed, where it is guarded.
+    pub(crate) fn confirmed(self) -> Self {
+        self.optional(
+            "confirm",
+            Type::Text,
+            "Name of the cluster; a guarded one wants it before something is taken away.",
+        )
+    }
+
+    /// Lets it be checked without being made.
+    pub(crate) fn validating(self) -> Self {
+        self.optional(
+            VALIDATE_ONLY,
+            Type::Boolean,
+            "Whether to check all there is to check and change nothing; the answer is what would be.",
+        )
     }
 
     /// JSON Schema of its input.

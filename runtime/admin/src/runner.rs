@@ -12,12 +12,13 @@ use busker_odb::audit::AuditWrite;
 use busker_service::{BoxFuture, Context, Runner};
 use serde_json::Value;
 
+use crate::guard;
 use crate::input::Input;
-use crate::operation::{AdminService, Call, role_word};
+use crate::operation::{AdminService, Call, role_word, validates_only};
 use crate::ports::AdminDeps;
 
 /// Fields that say what an operation is about, in the order they are looked for.
-const SUBJECTS: [&str; 4] = ["name", "node", "path", "package"];
+const SUBJECTS: [&str; 5] = ["name", "node", "path", "package", "file"];
 
 /// Longest wait of a write for this node to run it. A node that is slower shows it a little later: the write is kept.
 const RUNS_WITHIN: Duration = Duration::from_secs(2);
@@ -70,7 +71,8 @@ async fn run(
     context: Context,
 ) -> Result<Reply, Fault> {
     let input = Input::read(&context.request().payload, &operation.fields);
-    let row = operation.writes.then(|| row(&operation, &context, &input));
+    let writes = operation.writes && !input.as_ref().is_ok_and(validates_only);
+    let row = writes.then(|| row(&operation, &context, &input));
     let outcome = attempt(&operation, Arc::clone(&deps), context, input).await;
     if let Some(mut row) = row {
         let result = outcome
@@ -124,6 +126,9 @@ async fn attempt(
         context,
         deps,
     };
+    if operation.destructive && !call.validates_only() {
+        guard::confirmed(&call).await?;
+    }
     (operation.run)(call).await
 }
 

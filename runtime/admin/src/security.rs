@@ -30,9 +30,9 @@ async fn all(call: Call) -> Result<Value, Fault> {
     let shown: Vec<Value> = page
         .objects
         .iter()
-        .map(|object| {
-            let kind = call.deps.catalog.get(Family::Security, &object.kind);
-            shown(object, kind.map_or(&[][..], |kind| kind.secrets))
+        .filter_map(|object| {
+            let kind = call.deps.catalog.get(Family::Security, &object.kind)?;
+            Some(shown(object, kind))
         })
         .collect();
     Ok(json!({"objects": shown, "total": page.total}))

@@ -25,9 +25,11 @@ pub(crate) fn problem(cid: Cid, fault: &Fault) -> HttpResponse {
 }
 
 /// Codes of states that an operator chose: requests that meet them are no news, however many come.
-const CHOSEN: [&str; 4] = [
+const CHOSEN: [&str; 6] = [
     "standby",
     "inactive",
+    "missing-security",
+    "needs-secret",
     "service-inactive",
     "served-elsewhere",
 ];

@@ -289,8 +289,9 @@ impl Front {
     /// Whether an operator lets the node and the channel take requests.
     fn is_open(&self, route: &Route) -> Result<(), Fault> {
         self.is_on_traffic()?;
-        if !route.active {
-            return Err(away(format!("channel {:?} is inactive", route.name)).code("inactive"));
+        if let Some(shut) = route.shut {
+            let message = format!("channel {:?} {}", route.name, shut.words());
+            return Err(away(message).code(shut.code()));
         }
         Ok(())
     }

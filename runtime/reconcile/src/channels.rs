@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use busker_channels::{Desired, Limiter, Mount, Route, TokenSource, channel};
+use busker_channels::{Desired, Limiter, Mount, Route, Shut, TokenSource, channel};
 use busker_connector_http::ChannelSettings;
 use busker_kit::{Family, Supervisor};
 use busker_model::{ActorState, Object, ObjectKey};
@@ -138,18 +138,19 @@ impl Kept {
             .settings
             .security
             .as_ref()
-            .map(|name| security.get(name));
-        let (definition, active, revision) = match secured {
-            None => (None, self.active, self.revision),
-            Some(None) => (None, false, self.revision),
-            Some(Some(secured)) => (
+            .map(|name| security.get(name).ok_or_else(|| security.shut(name)));
+        let inactive = (!self.active).then_some(Shut::Inactive);
+        let (definition, shut, revision) = match secured {
+            None => (None, inactive, self.revision),
+            Some(Err(shut)) => (None, inactive.or(Some(shut)), self.revision),
+            Some(Ok(secured)) => (
                 Some(secured.definition.clone()),
-                self.active,
+                inactive,
                 self.revision.max(secured.revision),
             ),
         };
         let of_definition = secured
-            .flatten()
+            .and_then(Result::ok)
             .and_then(|secured| secured.limiter.clone());
         Desired {
             limiters: of_definition
@@ -159,7 +160,7 @@ impl Kept {
             name: self.name.clone(),
             settings: Arc::clone(&self.settings),
             security: definition,
-            active,
+            shut,
             revision,
         }
     }
@@ -171,11 +172,11 @@ fn show(route: &Route, directory: &Directory) {
     if has_service {
         route.had_service.store(true, Relaxed);
     }
-    let (state, note) = match (route.active, has_service) {
-        (false, _) => (ActorState::Degraded, Some("inactive")),
-        (true, true) => (ActorState::Running, None),
-        (true, false) if route.had_service.load(Relaxed) => (ActorState::Degraded, Some(MISSING)),
-        (true, false) => (ActorState::Degraded, Some(WAITING)),
+    let (state, note) = match (route.shut, has_service) {
+        (Some(shut), _) => (ActorState::Degraded, Some(shut.code())),
+        (None, true) => (ActorState::Running, None),
+        (None, false) if route.had_service.load(Relaxed) => (ActorState::Degraded, Some(MISSING)),
+        (None, false) => (ActorState::Degraded, Some(WAITING)),
     };
     seat.state(state, note);
 }

@@ -60,6 +60,7 @@ impl Connections {
                     OutgoingDesired {
                         object: object.clone(),
                         credentials: secured.and_then(|secured| secured.credentials.clone()),
+                        needs_secret: named.is_some_and(|name| security.lacks_secret(name)),
                     }
                 });
                 (key, wanted)

@@ -1,11 +1,12 @@
 //! Security definitions as channels and outgoing connections use them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use busker_channels::{Limiter, TokenSource};
+use busker_channels::{Limiter, Shut, TokenSource};
 use busker_connector::{Kind, RateLimit, Settings};
 use busker_connector_http::Credentials;
+use busker_model::object::NEEDS_SECRET;
 use busker_model::{Fault, Object, ObjectKey, Secret};
 use busker_odb::Odb;
 use busker_security::wss::PasswordType;
@@ -37,6 +38,8 @@ pub(crate) struct Secured {
 #[derive(Debug)]
 pub(crate) struct Security {
     known: HashMap<String, Secured>,
+    /// Those that would be there if they had their secret.
+    lacking: HashSet<String>,
     tokens: Arc<dyn TokenSource>,
 }
 
@@ -44,6 +47,7 @@ impl Security {
     pub(crate) fn new(tokens: Arc<dyn TokenSource>) -> Self {
         Self {
             known: HashMap::new(),
+            lacking: HashSet::new(),
             tokens,
         }
     }
@@ -52,12 +56,28 @@ impl Security {
         self.known.get(name)
     }
 
+    /// Whether a definition that is not there only lacks its secret.
+    pub(crate) fn lacks_secret(&self, name: &str) -> bool {
+        self.lacking.contains(name)
+    }
+
+    /// Why a channel with a definition that is not there is closed.
+    pub(crate) fn shut(&self, name: &str) -> Shut {
+        if self.lacks_secret(name) {
+            Shut::NeedsSecret
+        } else {
+            Shut::NoSecurity
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.known.clear();
+        self.lacking.clear();
     }
 
     pub(crate) fn take(&mut self, odb: &Odb, key: &ObjectKey, object: Option<&Object>) {
         let before = self.known.remove(&key.name);
+        self.lacking.remove(&key.name);
         let Some(object) = object.filter(|object| object.active) else {
             return;
         };
@@ -80,6 +100,10 @@ impl Security {
                     _fetcher: opened.fetcher,
                 };
                 self.known.insert(key.name.clone(), secured);
+            }
+            Err(fault) if fault.code_str() == Some(NEEDS_SECRET) => {
+                tracing::warn!("{key} has no secret yet, so what names it is closed");
+                self.lacking.insert(key.name.clone());
             }
             Err(fault) => {
                 tracing::error!("{key} cannot be used, so what names it is closed: {fault:?}");
@@ -221,5 +245,5 @@ fn secret(odb: &Odb, object: &Object, field: &str) -> Result<Secret, Fault> {
 }
 
 fn unset(field: &str) -> Fault {
-    Fault::invalid(format!("it has no {field} yet; use its change-password"))
+    Fault::invalid(format!("it has no {field} yet; use its change-password")).code(NEEDS_SECRET)
 }

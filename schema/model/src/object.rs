@@ -117,6 +117,9 @@ pub struct Reference {
     pub required: bool,
 }
 
+/// State of an object that lacks a secret, and code of the faults of what uses it.
+pub const NEEDS_SECRET: &str = "needs-secret";
+
 /// One fault found in settings: which field, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {

@@ -39,7 +39,9 @@ pub mod wsdls;
 
 pub use config::{OdbConfig, POSTGRES_POOL_SIZE, SqliteSync};
 pub use error::{OdbError, Result};
-pub use objects::{Change, Changes, Digest, ListFilter, ObjectWrite, OnUse, Page, SecretWrite};
+pub use objects::{
+    Batch, Change, Changes, Digest, ListFilter, ObjectChange, ObjectWrite, OnUse, Page, SecretWrite,
+};
 pub use odb::Odb;
 pub use passwords::{PasswordCost, Passwords};
 pub use vault::Vault;

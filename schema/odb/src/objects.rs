@@ -1,10 +1,13 @@
 //! Objects: everything that is configured, with its references, its history and its deletions.
 //!
-//! Reading is here; `write` has create, edit and delete, `references` who uses whom, `secrets` what is sealed,
-//! `history` what was, `changes` what a node has to catch up with.
+//! Reading is here; `write` has create and edit, `delete` what it says, `batch` many of them at one revision, `references` who uses whom,
+//! `secrets` what is sealed, `history` what was done, `past` what was, `changes` what a node has to catch up with.
 
+mod batch;
 mod changes;
+mod delete;
 mod history;
+mod past;
 mod references;
 mod secrets;
 mod write;
@@ -12,10 +15,13 @@ mod write;
 use busker_model::object::Reference;
 use busker_model::{Family, Object, ObjectKey, Secret};
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::Value;
 
+pub use self::batch::{Applied, Batch, ObjectChange};
 pub use self::changes::{Change, Changes, Digest};
 pub use self::history::HistoryEntry;
+pub use self::past::{Difference, Differences, Revision};
 pub use self::secrets::{SecretWrite, redacted};
 use crate::error::{OdbError, Result};
 use crate::odb::{Odb, one};
@@ -105,10 +111,21 @@ pub struct Page {
     pub total: i64,
 }
 
+/// All objects as of one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Revision of the cluster.
+    pub revision: i64,
+    /// Each object, and what else of it may be there once in its family.
+    pub objects: Vec<(Object, Option<String>)>,
+}
+
 /// Operations on objects.
 #[derive(Debug, Clone, Copy)]
 pub struct Objects<'a> {
     odb: &'a Odb,
+    /// Whether writes are rolled back at their end.
+    dry: bool,
 }
 
 const GET: &str = "SELECT family, kind_group, name, kind, number, active, settings, revision \
@@ -118,12 +135,66 @@ const GET_NUMBER: &str = "SELECT family, kind_group, name, kind, number, active,
 const LIST: &str = "SELECT family, kind_group, name, kind, number, active, settings, revision \
     FROM object WHERE family = $1 AND ($2 = '' OR kind = $2) AND lower(name) LIKE $3 ESCAPE '\\' \
     ORDER BY name, kind_group LIMIT $5 OFFSET $4";
+const SNAPSHOT: &str = "SELECT unique_key, family, kind_group, name, kind, number, active, settings, \
+    revision FROM object ORDER BY number";
+const REVISION: &str = "SELECT revision FROM cluster";
 const COUNT: &str = "SELECT COUNT(*) \
     FROM object WHERE family = $1 AND ($2 = '' OR kind = $2) AND lower(name) LIKE $3 ESCAPE '\\'";
 
 impl<'a> Objects<'a> {
     pub(crate) const fn new(odb: &'a Odb) -> Self {
-        Self { odb }
+        Self { odb, dry: false }
+    }
+
+    /// The same operations, but each write checks all that there is to check, answers what would be, and changes nothing.
+    /// Revision and number in such an answer are those the write would have had.
+    #[must_use]
+    pub const fn dry_run(self) -> Self {
+        Self { dry: true, ..self }
+    }
+
+    /// A transaction that writes objects.
+    async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut dyn Tx) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    {
+        let dry = self.dry;
+        self.odb
+            .write(move |tx| {
+                if dry {
+                    tx.discard();
+                }
+                work(tx)
+            })
+            .await
+    }
+
+    /// Everything that is configured, as of one moment.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Busy`.
+    pub async fn snapshot(&self) -> Result<Snapshot> {
+        self.odb
+            .read(move |tx| {
+                async move {
+                    let revision = one(tx.query(REVISION, Vec::new()).await?, "cluster")?.int()?;
+                    let rows = tx.query(SNAPSHOT, Vec::new()).await?;
+                    let objects: Result<Vec<_>> = rows
+                        .into_iter()
+                        .map(|mut row| {
+                            let unique = row.opt_text()?;
+                            Ok((object_of(row)?, unique))
+                        })
+                        .collect();
+                    Ok(Snapshot {
+                        revision,
+                        objects: objects?,
+                    })
+                }
+                .boxed()
+            })
+            .await
     }
 
     /// The object of that key.

@@ -28,6 +28,9 @@ pub(crate) trait Tx: Send {
 
     /// Says that the cluster is at `revision` once this commits; listeners hear it then.
     fn announce(&mut self, revision: i64);
+
+    /// Rolls this back at its end, whatever comes of it; nobody hears what it announced.
+    fn discard(&mut self);
 }
 
 /// What runs inside a transaction; an error rolls it back.

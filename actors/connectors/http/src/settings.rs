@@ -1,6 +1,6 @@
 //! Settings of an HTTP channel. Field names are those of Zato where it had them.
 
-use busker_connector::RateLimit;
+use busker_connector::{RateLimit, read_part};
 use busker_model::invocation::UrlParamsPriority;
 use busker_model::object::{Reference, Violation};
 use busker_model::{DataFormat, Family, Placement, ServiceName, Transport};
@@ -89,8 +89,7 @@ impl ChannelSettings {
     /// # Errors
     /// Every fault found, each with its field.
     pub fn read(settings: &serde_json::Value) -> Result<Self, Vec<Violation>> {
-        let mut read: Self = serde_json::from_value(settings.clone())
-            .map_err(|error| vec![Violation::new("settings", error.to_string())])?;
+        let mut read: Self = read_part(settings)?;
         if read.transport == Transport::Soap {
             read.data_format = DataFormat::Xml;
         }

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub(crate) struct Bench {
     pub(crate) outgoing: Outgoing,
     pub(crate) supervisor: Supervisor,
+    /// Whether definitions of connections that are set lack their secret.
+    pub(crate) needs_secret: bool,
     tree: Tree,
     family: OutgoingFamily,
 }
@@ -29,6 +31,7 @@ impl Bench {
         Self {
             outgoing,
             supervisor,
+            needs_secret: false,
             tree,
             family,
         }
@@ -51,6 +54,7 @@ impl Bench {
                 Some(OutgoingDesired {
                     object,
                     credentials,
+                    needs_secret: self.needs_secret,
                 }),
             )])
             .await

@@ -111,6 +111,14 @@ async fn a_connection_never_sends_without_the_credentials_it_should_have() {
         bench.get("crm").await.unwrap_err().code_str(),
         Some("missing-credentials")
     );
+    bench.needs_secret = true;
+    bench.set_object(wanted.clone(), None).await;
+    bench.shows("plain_http:crm", ActorState::Degraded, Some("needs-secret"));
+    assert_eq!(
+        bench.get("crm").await.unwrap_err().code_str(),
+        Some("needs-secret")
+    );
+    bench.needs_secret = false;
     let credentials = Credentials::Basic {
         username: "u".to_owned(),
         password: Secret::new("hunter2"),

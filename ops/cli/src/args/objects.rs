@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::Format;
+use super::{ConfirmArgs, Format};
 
 /// Families that have a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub(crate) enum ObjectVerb {
         /// Delete what refers to it as well
         #[arg(long)]
         cascade: bool,
+        #[command(flatten)]
+        confirm: ConfirmArgs,
     },
     /// Show one
     Get(Named),

@@ -73,12 +73,17 @@ fn request(verb: ObjectVerb) -> Result<Asked, Failure> {
             };
             (args.kind, "edit", input, Format::Json)
         }
-        ObjectVerb::Delete { named, cascade } => {
+        ObjectVerb::Delete {
+            named,
+            cascade,
+            confirm,
+        } => {
             let cascade = if cascade { json!(true) } else { Value::Null };
             let fields = [
                 ("name", json!(named.name)),
                 ("transport", json!(named.transport)),
                 ("cascade", cascade),
+                ("confirm", json!(confirm.confirm)),
             ];
             (named.kind, "delete", given(&fields), Format::Json)
         }

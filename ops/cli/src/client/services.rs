@@ -85,19 +85,33 @@ pub(crate) async fn deploy(client: &Client, file: &Path) -> Result<(), Failure> 
 }
 
 /// Undeploys the package of a service.
-pub(crate) async fn delete(client: &Client, name: &str) -> Result<(), Failure> {
-    let answer = client
-        .call("busker.service.delete", &json!({ "name": name }))
-        .await?;
+pub(crate) async fn delete(
+    client: &Client,
+    name: &str,
+    confirm: Option<String>,
+) -> Result<(), Failure> {
+    let mut input = json!({ "name": name });
+    if let Some(confirm) = confirm {
+        input["confirm"] = json!(confirm);
+    }
+    let answer = client.call("busker.service.delete", &input).await?;
     output::say(&deployed(&answer))
 }
 
 /// Runs an older package again.
-pub(crate) async fn rollback(client: &Client, name: &str, to: Option<i64>) -> Result<(), Failure> {
-    let input = to.map_or_else(
-        || json!({ "name": name }),
-        |to| json!({ "name": name, "to": to }),
-    );
+pub(crate) async fn rollback(
+    client: &Client,
+    name: &str,
+    to: Option<i64>,
+    confirm: Option<String>,
+) -> Result<(), Failure> {
+    let mut input = json!({ "name": name });
+    if let Some(to) = to {
+        input["to"] = json!(to);
+    }
+    if let Some(confirm) = confirm {
+        input["confirm"] = json!(confirm);
+    }
     let answer = client.call("busker.service.rollback", &input).await?;
     output::say(&deployed(&answer))
 }

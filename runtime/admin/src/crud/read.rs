@@ -10,7 +10,7 @@ use crate::operation::{Call, answer};
 
 pub(super) async fn get(call: Call, kind: Kind) -> Result<Value, Fault> {
     let object = find(&call.deps.odb, kind, &call).await?;
-    Ok(shown(&object, kind.secrets))
+    Ok(shown(&object, &kind))
 }
 
 pub(super) async fn list(call: Call, kind: Kind) -> Result<Value, Fault> {
@@ -18,7 +18,7 @@ pub(super) async fn list(call: Call, kind: Kind) -> Result<Value, Fault> {
     let shown: Vec<Value> = page
         .objects
         .iter()
-        .map(|object| shown(object, kind.secrets))
+        .map(|object| shown(object, &kind))
         .collect();
     Ok(json!({"objects": shown, "total": page.total}))
 }

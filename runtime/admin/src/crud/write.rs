@@ -23,9 +23,8 @@ pub(super) async fn create(call: Call, kind: Kind) -> Result<Value, Fault> {
     };
     let write = draft.checked(kind)?;
     usable(&call, &write).await?;
-    let objects = call.deps.odb.objects();
-    let created = objects.create(write, call.who()).await.map_err(refused)?;
-    Ok(shown(&created, kind.secrets))
+    let created = call.objects().create(write, call.who()).await;
+    Ok(call.told(shown(&created.map_err(refused)?, &kind)))
 }
 
 pub(crate) async fn edit(call: Call, kind: Kind) -> Result<Value, Fault> {
@@ -47,14 +46,17 @@ pub(super) async fn delete(call: Call, kind: Kind) -> Result<Value, Fault> {
     } else {
         OnUse::Refuse
     };
-    let objects = call.deps.odb.objects();
-    let deleted = objects.delete(&object.key, on_use, call.who()).await;
+    let expected = call.input.integer("revision");
+    let deleted = call
+        .objects()
+        .delete_at(&object.key, expected, on_use, call.who())
+        .await;
     let deleted: Vec<Value> = deleted
         .map_err(refused)?
         .iter()
         .map(|key| json!({"family": key.family, "group": key.group, "name": key.name}))
         .collect();
-    Ok(json!({"deleted": deleted}))
+    Ok(call.told(json!({"deleted": deleted})))
 }
 
 /// The new password of a call, given twice alike.
@@ -77,7 +79,7 @@ pub(crate) fn same_twice(call: &Call) -> Result<Secret, Fault> {
 
 /// Reads, merges and writes, against the revision that was read, so that no write in between is lost.
 async fn change(call: &Call, kind: Kind, changed: Map<String, Value>) -> Result<Value, Fault> {
-    let objects = call.deps.odb.objects();
+    let objects = call.objects();
     let expected = call.input.integer("revision");
     let mut attempt = 1;
     loop {
@@ -89,7 +91,7 @@ async fn change(call: &Call, kind: Kind, changed: Map<String, Value>) -> Result<
             .edit(&current.key, write, Some(revision), call.who())
             .await
         {
-            Ok(edited) => return Ok(shown(&edited, kind.secrets)),
+            Ok(edited) => return Ok(call.told(shown(&edited, &kind))),
             Err(OdbError::Stale { .. }) if expected.is_none() && attempt < EDIT_ATTEMPTS => {
                 attempt += 1;
             }
@@ -123,16 +125,17 @@ fn merged(
 }
 
 /// An object before its settings are checked.
-struct Draft {
-    name: String,
-    active: bool,
-    settings: Map<String, Value>,
+#[derive(Clone)]
+pub(crate) struct Draft {
+    pub(crate) name: String,
+    pub(crate) active: bool,
+    pub(crate) settings: Map<String, Value>,
     /// Secrets that stay as they are.
-    kept: Vec<&'static str>,
+    pub(crate) kept: Vec<&'static str>,
 }
 
 impl Draft {
-    fn checked(mut self, kind: Kind) -> Result<ObjectWrite, Fault> {
+    pub(crate) fn checked(mut self, kind: Kind) -> Result<ObjectWrite, Fault> {
         if kind.family == Family::Service {
             ServiceName::new(&self.name).map_err(|error| Fault::invalid(error.to_string()))?;
         }

@@ -42,15 +42,14 @@ fn every_service_has_a_name_of_its_own_a_summary_and_an_example_that_it_takes() 
 #[test]
 fn a_destructive_service_has_to_be_told_a_name() {
     let destructive: Vec<_> = all().into_iter().filter(|one| one.destructive).collect();
-    for verb in ["delete", "revoke", "rollback", "drain"] {
+    for verb in ["delete", "revoke", "rollback", "drain", "revert"] {
         let named = |one: &AdminService| one.name.ends_with(&format!(".{verb}"));
         assert!(destructive.iter().any(named), "{verb} is not destructive");
     }
     for operation in destructive {
-        let told = operation
-            .fields
-            .iter()
-            .any(|field| field.required && ["name", "node", "cid"].contains(&field.name));
+        let told = operation.fields.iter().any(|field| {
+            field.required && ["name", "node", "cid", "revision"].contains(&field.name)
+        });
         assert!(told && operation.writes, "{}", operation.name);
     }
 }

@@ -8,9 +8,11 @@
 
 mod bench;
 mod contract;
+mod enmasse;
 mod hand_written;
 mod jobs;
 mod messages;
 mod objects;
 mod people;
+mod revisions;
 mod secrets;

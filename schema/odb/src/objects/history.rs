@@ -37,6 +37,35 @@ pub(super) struct Entry<'o> {
     pub(super) after: Option<&'o Object>,
 }
 
+impl<'o> Entry<'o> {
+    pub(super) const fn create(after: &'o Object) -> Self {
+        Self {
+            number: after.number,
+            action: "create",
+            before: None,
+            after: Some(after),
+        }
+    }
+
+    pub(super) const fn edit(before: &'o Object, after: &'o Object) -> Self {
+        Self {
+            number: after.number,
+            action: "edit",
+            before: Some(before),
+            after: Some(after),
+        }
+    }
+
+    pub(super) const fn delete(before: &'o Object) -> Self {
+        Self {
+            number: before.number,
+            action: "delete",
+            before: Some(before),
+            after: None,
+        }
+    }
+}
+
 const HEAD: &str = "object_history (number, revision, at_ms, who, action, before_json, after_json)";
 const LIST: &str = "SELECT number, revision, at_ms, who, action, before_json, after_json \
     FROM object_history WHERE number = $2 ORDER BY revision DESC LIMIT $1";
@@ -98,6 +127,7 @@ pub(super) async fn record(
         })
         .collect::<Vec<[SqlValue; 7]>>();
     bulk::insert(tx, HEAD, "", rows).await?;
+    // One statement for each object: a batch of many is rare, and a node runs on meanwhile.
     for entry in entries.iter().filter(|entry| entry.before.is_some()) {
         tx.query(PRUNE_OBJECT, values![entry.number, KEPT_PER_OBJECT])
             .await?;
@@ -129,7 +159,7 @@ fn shown(object: &Object) -> String {
     .to_string()
 }
 
-fn entry_of(mut row: Row) -> Result<HistoryEntry> {
+pub(super) fn entry_of(mut row: Row) -> Result<HistoryEntry> {
     Ok(HistoryEntry {
         number: row.int()?,
         revision: row.int()?,
@@ -141,7 +171,7 @@ fn entry_of(mut row: Row) -> Result<HistoryEntry> {
     })
 }
 
-fn parsed(text: Option<String>) -> Result<Value> {
+pub(super) fn parsed(text: Option<String>) -> Result<Value> {
     text.map_or(Ok(Value::Null), |text| {
         serde_json::from_str(&text).map_err(OdbError::corrupt)
     })

@@ -13,7 +13,7 @@ use crate::store::{Tx, bulk};
 use crate::value::{SqlValue, values};
 
 const HEAD: &str = "object_ref (number, field, target_family, target_group, target_name, required)";
-const FORGET: &str = "DELETE FROM object_ref WHERE number = $1";
+const FORGET: &str = "DELETE FROM object_ref WHERE number IN";
 const EXISTS: &str = "SELECT number FROM object \
     WHERE name = $3 AND family = $1 AND ($2 = '' OR kind_group = $2) LIMIT 1";
 /// Another object that an any-group reference to this name would mean too.
@@ -145,11 +145,11 @@ fn rename(settings: &mut Value, field: &str, old: &str, new: &str) {
     }
 }
 
+/// An object and whom it refers to.
+pub(super) type Owner<'o> = (i64, &'o ObjectKey, &'o [Reference]);
+
 /// Stores the references of new objects, and checks that what must exist does.
-pub(super) async fn store(
-    tx: &mut dyn Tx,
-    owners: &[(i64, &ObjectKey, &[Reference])],
-) -> Result<()> {
+pub(super) async fn store(tx: &mut dyn Tx, owners: &[Owner<'_>]) -> Result<()> {
     let mut found: HashSet<(&str, &str, &str)> = HashSet::new();
     let mut rows: Vec<[SqlValue; 6]> = Vec::new();
     for (number, owner, references) in owners {
@@ -175,15 +175,11 @@ pub(super) async fn store(
     bulk::insert(tx, HEAD, "", rows).await.map(drop)
 }
 
-/// Stores the references of an edited object in place of those it had.
-pub(super) async fn replace(
-    tx: &mut dyn Tx,
-    number: i64,
-    owner: &ObjectKey,
-    references: &[Reference],
-) -> Result<()> {
-    tx.query(FORGET, values![number]).await?;
-    store(tx, &[(number, owner, references)]).await
+/// Stores the references of edited objects in place of those they had.
+pub(super) async fn replace(tx: &mut dyn Tx, owners: &[Owner<'_>]) -> Result<()> {
+    let numbers = owners.iter().map(|(number, ..)| (*number).into()).collect();
+    bulk::of(tx, FORGET, "", numbers).await?;
+    store(tx, owners).await
 }
 
 async fn require(tx: &mut dyn Tx, owner: &ObjectKey, reference: &Reference) -> Result<()> {

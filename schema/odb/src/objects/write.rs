@@ -1,20 +1,20 @@
-//! Create, edit and delete. Each is one transaction that first takes the cluster's revision, and with it the turn of
+//! Create and edit. Each is one transaction that first takes the cluster's revision, and with it the turn of
 //! all writers; so what it reads stays true until it commits.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use busker_model::{Object, ObjectKey};
 use futures::FutureExt;
 
 use crate::error::{OdbError, Result};
+use crate::objects::delete::bury;
 use crate::objects::history::{self, Entry};
-use crate::objects::references::{self, Target};
+use crate::objects::references::{self, Owner, Target};
 use crate::objects::{
-    CASCADE_MAX, CREATE_MANY_MAX, NAME_BYTES, ObjectWrite, Objects, OnUse, SETTINGS_BYTES,
-    USERS_SHOWN, find, key_of, secrets,
+    CASCADE_MAX, CREATE_MANY_MAX, NAME_BYTES, ObjectWrite, Objects, SETTINGS_BYTES, find, key_of,
+    secrets,
 };
-use crate::odb::take_ticket;
+use crate::odb::{Ticket, take_ticket};
 use crate::store::{Tx, bulk};
 use crate::value::{SqlValue, values};
 use crate::vault::Vault;
@@ -27,10 +27,6 @@ const TAKEN: &str = "SELECT family, kind_group, name FROM object WHERE number <>
 const UPDATE: &str = "UPDATE object SET kind_group = $2, name = $3, kind = $4, active = $5, \
     settings = $6, unique_key = $7, revision = $8 WHERE number = $1";
 const FOLLOW: &str = "UPDATE object SET settings = $3, revision = $2 WHERE number = $1";
-const DELETE: &str = "DELETE FROM object WHERE number = $1";
-const BURY: &str = "INSERT INTO object_tombstone (family, kind_group, name, number, revision) \
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT (family, kind_group, name) \
-    DO UPDATE SET number = excluded.number, revision = excluded.revision";
 
 impl Objects<'_> {
     /// Creates an object; `who` is the principal for the history.
@@ -60,8 +56,7 @@ impl Objects<'_> {
         }
         let vault = self.odb.vault().cloned();
         let who = who.to_owned();
-        self.odb
-            .write(move |tx| create_all(tx, writes, vault, who).boxed())
+        self.write(move |tx| create_all(tx, writes, vault, who).boxed())
             .await
     }
 
@@ -88,29 +83,12 @@ impl Objects<'_> {
             vault: self.odb.vault().cloned(),
             who: who.to_owned(),
         };
-        self.odb.write(move |tx| edit.run(tx).boxed()).await
-    }
-
-    /// Deletes an object; answers all that went, itself first.
-    ///
-    /// # Errors
-    /// `NotFound`; `InUse` with those who refer to it; `Invalid` when a cascade passes [`CASCADE_MAX`].
-    pub async fn delete(
-        &self,
-        key: &ObjectKey,
-        on_use: OnUse,
-        who: &str,
-    ) -> Result<Vec<ObjectKey>> {
-        let key = key.clone();
-        let who = who.to_owned();
-        self.odb
-            .write(move |tx| delete(tx, key, on_use, who).boxed())
-            .await
+        self.write(move |tx| edit.run(tx).boxed()).await
     }
 }
 
 /// What needs no database to refuse.
-fn check(write: &ObjectWrite) -> Result<()> {
+pub(super) fn check(write: &ObjectWrite) -> Result<()> {
     let name = &write.key.name;
     if name.is_empty() || name.len() > NAME_BYTES || name.chars().any(char::is_control) {
         return Err(OdbError::Invalid(format!(
@@ -148,15 +126,37 @@ async fn create_all(
 ) -> Result<Vec<Object>> {
     let count = i64::try_from(writes.len()).unwrap_or(i64::MAX);
     let ticket = take_ticket(tx, count).await?;
+    let objects = insert(tx, ticket, &writes, vault.as_deref()).await?;
+    references::store(tx, &owners(&objects, &writes)).await?;
+    let entries: Vec<Entry<'_>> = objects.iter().map(Entry::create).collect();
+    history::record(tx, ticket.revision, &who, &entries).await?;
+    Ok(objects)
+}
+
+/// What refers to whom among objects that were just written.
+pub(super) fn owners<'o>(objects: &'o [Object], writes: &'o [ObjectWrite]) -> Vec<Owner<'o>> {
+    let written = objects.iter().zip(writes);
+    written
+        .map(|(object, write)| (object.number, &object.key, write.references.as_slice()))
+        .collect()
+}
+
+/// Inserts new objects, without their references and history.
+pub(super) async fn insert(
+    tx: &mut dyn Tx,
+    ticket: Ticket,
+    writes: &[ObjectWrite],
+    vault: Option<&Vault>,
+) -> Result<Vec<Object>> {
     let mut objects = Vec::with_capacity(writes.len());
     let mut rows: Vec<[SqlValue; 9]> = Vec::with_capacity(writes.len());
-    for (number, write) in (ticket.first_number..).zip(&writes) {
+    for (number, write) in (ticket.first_number..).zip(writes) {
         let object = Object {
             key: write.key.clone(),
             kind: write.kind.clone(),
             number,
             active: write.active,
-            settings: secrets::seal(write, number, None, vault.as_deref())?,
+            settings: secrets::seal(write, number, None, vault)?,
             revision: ticket.revision,
         };
         rows.push([
@@ -174,24 +174,8 @@ async fn create_all(
     }
     let inserted = bulk::insert(tx, HEAD, UNLESS_TAKEN, rows).await?;
     if inserted.len() < objects.len() {
-        return Err(first_taken(tx, &writes, &objects).await?);
+        return Err(first_taken(tx, writes, &objects).await?);
     }
-    let owners: Vec<_> = objects
-        .iter()
-        .zip(&writes)
-        .map(|(object, write)| (object.number, &object.key, write.references.as_slice()))
-        .collect();
-    references::store(tx, &owners).await?;
-    let entries: Vec<Entry<'_>> = objects
-        .iter()
-        .map(|object| Entry {
-            number: object.number,
-            action: "create",
-            before: None,
-            after: Some(object),
-        })
-        .collect();
-    history::record(tx, ticket.revision, &who, &entries).await?;
     Ok(objects)
 }
 
@@ -212,7 +196,11 @@ async fn first_taken(
 }
 
 /// Whether an object other than `number` has the name or the unique key of this write.
-async fn taken(tx: &mut dyn Tx, write: &ObjectWrite, number: i64) -> Result<Option<OdbError>> {
+pub(super) async fn taken(
+    tx: &mut dyn Tx,
+    write: &ObjectWrite,
+    number: i64,
+) -> Result<Option<OdbError>> {
     let query = values![
         write.key.family.as_str(),
         write.key.group.as_str(),
@@ -245,60 +233,70 @@ impl Edit {
     async fn run(self, tx: &mut dyn Tx) -> Result<Object> {
         let ticket = take_ticket(tx, 0).await?;
         let before = find(tx, &self.key).await?;
-        if let Some(expected) = self
-            .expected
-            .filter(|expected| *expected != before.revision)
-        {
-            return Err(OdbError::Stale {
-                what: self.key.to_string(),
-                expected,
-                current: before.revision,
-            });
-        }
+        unless_stale(&before, self.expected)?;
+        let after = edited(&before, &self.write, ticket, self.vault.as_deref())?;
         if let Some(conflict) = taken(tx, &self.write, before.number).await? {
             return Err(conflict);
         }
-        let vault = self.vault.as_deref();
-        let after = Object {
-            key: self.write.key.clone(),
-            kind: self.write.kind.clone(),
-            number: before.number,
-            active: self.write.active,
-            settings: secrets::seal(&self.write, before.number, Some(&before), vault)?,
-            revision: ticket.revision,
-        };
         let followers = if after.key == before.key {
             Vec::new()
         } else {
             rename(tx, &before, &after).await?
         };
-        let update = values![
-            after.number,
-            after.key.group.as_str(),
-            after.key.name.as_str(),
-            after.kind.as_str(),
-            after.active,
-            settings_text(&after)?,
-            self.write.unique.clone(),
-            after.revision
-        ];
-        tx.query(UPDATE, update).await?;
-        references::replace(tx, after.number, &after.key, &self.write.references).await?;
-        let mut entries = vec![Entry {
-            number: after.number,
-            action: "edit",
-            before: Some(&before),
-            after: Some(&after),
-        }];
+        put(tx, &after, self.write.unique.clone()).await?;
+        let references = self.write.references.as_slice();
+        references::replace(tx, &[(after.number, &after.key, references)]).await?;
+        let mut entries = vec![Entry::edit(&before, &after)];
         entries.extend(followers.iter().map(|(old, new)| Entry {
-            number: old.number,
             action: "follow",
-            before: Some(old),
-            after: Some(new),
+            ..Entry::edit(old, new)
         }));
         history::record(tx, ticket.revision, &self.who, &entries).await?;
         Ok(after)
     }
+}
+
+pub(super) fn unless_stale(object: &Object, expected: Option<i64>) -> Result<()> {
+    match expected.filter(|expected| *expected != object.revision) {
+        None => Ok(()),
+        Some(expected) => Err(OdbError::Stale {
+            what: object.key.to_string(),
+            expected,
+            current: object.revision,
+        }),
+    }
+}
+
+/// What an object becomes by a write.
+pub(super) fn edited(
+    before: &Object,
+    write: &ObjectWrite,
+    ticket: Ticket,
+    vault: Option<&Vault>,
+) -> Result<Object> {
+    Ok(Object {
+        key: write.key.clone(),
+        kind: write.kind.clone(),
+        number: before.number,
+        active: write.active,
+        settings: secrets::seal(write, before.number, Some(before), vault)?,
+        revision: ticket.revision,
+    })
+}
+
+/// Writes the row of an edited object.
+pub(super) async fn put(tx: &mut dyn Tx, after: &Object, unique: Option<String>) -> Result<()> {
+    let update = values![
+        after.number,
+        after.key.group.as_str(),
+        after.key.name.as_str(),
+        after.kind.as_str(),
+        after.active,
+        settings_text(after)?,
+        unique,
+        after.revision
+    ];
+    tx.query(UPDATE, update).await.map(drop)
 }
 
 /// Buries the old key, and writes the new name into those who refer to it; answers them before and after.
@@ -326,78 +324,4 @@ async fn rename(tx: &mut dyn Tx, before: &Object, after: &Object) -> Result<Vec<
         followers.push((old, new));
     }
     Ok(followers)
-}
-
-async fn bury(tx: &mut dyn Tx, object: &Object, revision: i64) -> Result<()> {
-    let ObjectKey {
-        family,
-        group,
-        name,
-    } = &object.key;
-    let tombstone = values![
-        family.as_str(),
-        group.as_str(),
-        name.as_str(),
-        object.number,
-        revision
-    ];
-    tx.query(BURY, tombstone).await.map(drop)
-}
-
-async fn delete(
-    tx: &mut dyn Tx,
-    key: ObjectKey,
-    on_use: OnUse,
-    who: String,
-) -> Result<Vec<ObjectKey>> {
-    let ticket = take_ticket(tx, 0).await?;
-    let mut doomed: HashSet<i64> = HashSet::new();
-    let mut order: Vec<Object> = Vec::new();
-    let mut next = vec![find(tx, &key).await?];
-    while let Some(object) = next.pop() {
-        if !doomed.insert(object.number) {
-            continue;
-        }
-        if order.len() == CASCADE_MAX {
-            return Err(OdbError::Invalid(format!(
-                "{key}: a cascade deletes at most {CASCADE_MAX} objects"
-            )));
-        }
-        let target = Target::of(tx, &object).await?;
-        let users = match on_use {
-            OnUse::Refuse => refuse_if_used(tx, &target).await?,
-            OnUse::Cascade => target.users(tx, CASCADE_MAX + 1).await?,
-        };
-        for user in &users {
-            next.push(find(tx, user).await?);
-        }
-        order.push(object);
-    }
-    for object in &order {
-        tx.query(DELETE, values![object.number]).await?;
-        bury(tx, object, ticket.revision).await?;
-    }
-    let entries: Vec<Entry<'_>> = order
-        .iter()
-        .enumerate()
-        .map(|(index, object)| Entry {
-            number: object.number,
-            action: if index == 0 { "delete" } else { "cascade" },
-            before: Some(object),
-            after: None,
-        })
-        .collect();
-    history::record(tx, ticket.revision, &who, &entries).await?;
-    Ok(order.into_iter().map(|object| object.key).collect())
-}
-
-async fn refuse_if_used(tx: &mut dyn Tx, target: &Target<'_>) -> Result<Vec<ObjectKey>> {
-    let users = target.users(tx, USERS_SHOWN).await?;
-    if users.is_empty() {
-        return Ok(users);
-    }
-    Err(OdbError::InUse {
-        target: target.object.key.to_string(),
-        users,
-    })
 }

@@ -169,9 +169,17 @@ impl Postgres {
         let mut tx = PostgresTx {
             transaction,
             announced: None,
+            discarded: false,
         };
         // On an error the transaction is dropped, and dropping it rolls it back.
         let value = work(&mut tx).await?;
+        if tx.discarded {
+            tx.transaction
+                .rollback()
+                .await
+                .map_err(|error| refused(&error))?;
+            return Ok(value);
+        }
         let announced = tx.announced;
         if let Some(revision) = announced {
             let payload = revision.to_string();
@@ -222,6 +230,7 @@ enum Access {
 struct PostgresTx<'c> {
     transaction: Transaction<'c>,
     announced: Option<i64>,
+    discarded: bool,
 }
 
 impl Tx for PostgresTx<'_> {
@@ -246,6 +255,10 @@ impl Tx for PostgresTx<'_> {
 
     fn announce(&mut self, revision: i64) {
         self.announced = Some(revision);
+    }
+
+    fn discard(&mut self) {
+        self.discarded = true;
     }
 }
 

@@ -167,13 +167,19 @@ fn transact<T>(
     let mut tx = SqliteTx {
         connection,
         announced: None,
+        discarded: false,
     };
     let outcome = block_on(work(&mut tx));
     let SqliteTx {
         connection,
         announced,
+        discarded,
     } = tx;
     match outcome {
+        Ok(value) if discarded => {
+            connection.execute_batch("ROLLBACK").map_err(refused)?;
+            Ok((value, None))
+        }
         Ok(value) => {
             connection.execute_batch("COMMIT").map_err(refused)?;
             Ok((value, announced))
@@ -189,6 +195,7 @@ fn transact<T>(
 struct SqliteTx<'c> {
     connection: &'c mut Connection,
     announced: Option<i64>,
+    discarded: bool,
 }
 
 impl Tx for SqliteTx<'_> {
@@ -202,6 +209,10 @@ impl Tx for SqliteTx<'_> {
 
     fn announce(&mut self, revision: i64) {
         self.announced = Some(revision);
+    }
+
+    fn discard(&mut self) {
+        self.discarded = true;
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking; clippy only knows functions marked #[test] as tests"
 )]
 
+mod batches;
 mod changes;
 mod fixture;
 mod jobs;
