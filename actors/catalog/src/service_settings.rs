@@ -57,6 +57,8 @@ fn schema() -> Value {
             "max_concurrency": count("Most invocations at once on one node."),
             "slow_threshold_ms": count("A longer run, in milliseconds, counts as slow."),
             "delivery": {"enum": ["durable", "fast", null], "description": "How asynchronous invocations are kept."},
+            "sample_every": {"type": ["integer", "null"], "minimum": 0, "maximum": u32::MAX,
+                "description": "On each node one in so many invocations is kept to be looked at; 0 means none."},
         },
     })
 }

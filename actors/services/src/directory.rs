@@ -6,13 +6,14 @@ use busker_kit::{Closed, Gate, clock};
 use busker_model::service::{DEFAULT_SLOW_THRESHOLD_MS, DEFAULT_TIMEOUT_MS};
 use busker_model::{Cid, Delivery, ErrorClass, Fault, Reply, Request, ServiceDefinition};
 use busker_service::ports::AsyncOptions;
-use busker_service::{BoxFuture, Bus, Invoker, Ports, Runner};
+use busker_service::{BoxFuture, Bus, Invoker, Ports, Recorder, Runner};
 use dashmap::DashMap;
 use tokio::sync::watch;
 
 use crate::complaints::Complaints;
 use crate::hand_over;
 use crate::run::{self, Place};
+use crate::sampler::Sampler;
 use crate::stats::ServiceStats;
 
 /// Most asynchronous invocations waiting or running at once on a node without a bus.
@@ -31,6 +32,8 @@ pub struct Entry {
     pub timeout_ms: u64,
     /// Runs longer than this many microseconds are slow.
     pub slow_after_micros: u64,
+    /// Which runs are kept to be looked at.
+    pub sampler: Arc<Sampler>,
     /// How asynchronous invocations of it are kept.
     pub delivery: Delivery,
     /// Why it takes no work; `None` when it does.
@@ -52,6 +55,7 @@ pub struct Directory {
     entries: Arc<DashMap<Box<str>, Arc<Entry>>>,
     ports: Arc<std::sync::OnceLock<Arc<Ports>>>,
     bus: Arc<std::sync::OnceLock<Arc<dyn Bus>>>,
+    recorder: Arc<std::sync::OnceLock<Arc<dyn Recorder>>>,
     background: Gate,
     /// How often a name came or went.
     names: Arc<watch::Sender<u64>>,
@@ -67,6 +71,7 @@ impl Default for Directory {
             entries: Arc::default(),
             ports: Arc::default(),
             bus: Arc::default(),
+            recorder: Arc::default(),
             background: Gate::new(settings),
             names: Arc::default(),
         }
@@ -86,6 +91,17 @@ impl Directory {
         if self.bus.set(bus).is_err() {
             tracing::warn!("the directory of services was given a bus twice; the first one stays");
         }
+    }
+
+    /// Gives the directory what keeps invocations to be looked at; once, at boot.
+    pub fn connect_recorder(&self, recorder: Arc<dyn Recorder>) {
+        if self.recorder.set(recorder).is_err() {
+            tracing::warn!("the directory of services was given a recorder twice; the first stays");
+        }
+    }
+
+    pub(crate) fn recorder(&self) -> Option<&Arc<dyn Recorder>> {
+        self.recorder.get()
     }
 
     /// The ports, once connected.

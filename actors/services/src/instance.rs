@@ -16,6 +16,7 @@ use busker_service::Runner;
 
 use crate::complaints::Complaints;
 use crate::directory::{Directory, Entry};
+use crate::sampler::Sampler;
 use crate::stats::ServiceStats;
 
 /// Time a replaced or stopped generation has to finish what it runs.
@@ -167,7 +168,8 @@ fn entry(args: &InstanceArgs, me: ActorRef<InstanceMessage>) -> Entry {
         .or(definition.limits.max_concurrency)
         .unwrap_or(DEFAULT_MAX_CONCURRENCY);
     // Counters outlive generations, so that a deploy does not reset what an operator watches.
-    let stats = directory.get(definition.name.as_str()).map_or_else(
+    let before = directory.get(definition.name.as_str());
+    let stats = before.as_ref().map_or_else(
         || Arc::new(ServiceStats::default()),
         |old| Arc::clone(&old.stats),
     );
@@ -186,6 +188,7 @@ fn entry(args: &InstanceArgs, me: ActorRef<InstanceMessage>) -> Entry {
             .slow_threshold_ms
             .unwrap_or(slow_ms)
             .saturating_mul(1000),
+        sampler: Sampler::of(settings.sample_every.unwrap_or(0), before.as_deref()),
         delivery: settings.delivery.unwrap_or(definition.delivery),
         closed: (!desired.active).then_some(Closed::Inactive),
         complaints: Complaints::new(args.seat.clone()),

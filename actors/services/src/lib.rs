@@ -13,10 +13,12 @@ mod family;
 mod hand_over;
 pub mod instance;
 mod run;
+mod sampler;
 mod stats;
 
 pub use directory::{Directory, Entry};
 pub use family::{Configured, ServiceFamily};
 pub use hand_over::request as request_of;
 pub use instance::{Desired, spec};
+pub use sampler::Sampler;
 pub use stats::{ServiceStats, StatsSnapshot};

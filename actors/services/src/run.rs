@@ -11,6 +11,7 @@ use busker_service::Context;
 use busker_telemetry::spans::{self, Span};
 
 use crate::directory::{Directory, Entry};
+use crate::sampler::Watched;
 
 /// Seconds a refused caller is told to wait.
 const RETRY_AFTER_S: u32 = 1;
@@ -33,6 +34,7 @@ pub(crate) async fn invoke(
 ) -> Result<Reply, Fault> {
     let (entry, permit, context, mut span) = admit(directory, request).await?;
     let deadline = context.deadline();
+    let watched = Watched::begin(directory, &entry, context.request());
     let run = Run {
         cid: context.cid(),
         channel: context.request().channel,
@@ -48,7 +50,11 @@ pub(crate) async fn invoke(
             Place::Node => Gate::run(permit, deadline, work).await,
         }
     };
-    let outcome = finish(directory, &entry, run, end);
+    let took = clock::now().saturating_duration_since(run.started);
+    let outcome = finish(directory, &entry, (run, took), end);
+    if let Some(watched) = watched {
+        watched.end(directory, &entry, took, &outcome);
+    }
     if let Err(fault) = &outcome {
         span.failed(fault);
     }
@@ -182,10 +188,9 @@ fn prepare_input(entry: &Entry, request: &mut Request) -> Result<(), Fault> {
 fn finish(
     directory: &Directory,
     entry: &Arc<Entry>,
-    run: Run,
+    (run, took): (Run, Duration),
     end: Result<Result<Reply, Fault>, WorkEnd>,
 ) -> Result<Reply, Fault> {
-    let took = clock::now().saturating_duration_since(run.started);
     let outcome = match end {
         Ok(outcome) => outcome.and_then(|reply| checked_output(entry, reply)),
         Err(end) => Err(work_end(entry, run, end)),
@@ -248,6 +253,6 @@ fn work_end(entry: &Entry, run: Run, end: WorkEnd) -> Fault {
     }
 }
 
-fn micros(time: Duration) -> u64 {
+pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -5,7 +5,7 @@
 //! for a cluster. The
 //! [`intake`] actor claims what the gates of its node have permits for and runs it; the [`keeper`] brings back what is due
 //! or was lost with a node, and holds the ledger against itself. The bus runs no service itself: the node gives it a
-//! [`Worker`]. Start with [`Store`], then [`intake`].
+//! [`Worker`]. Start with [`Store`], then [`intake`]; [`RedisConsole`] lets an operator speak to the same Redis.
 
 mod attempt;
 mod batch;
@@ -26,7 +26,7 @@ pub mod testing;
 pub use bus::MessageBus;
 pub use error::{BusError, Result};
 pub use intake::Worker;
-pub use redis::{RedisConfig, RedisStore};
+pub use redis::{RedisConfig, RedisConsole, RedisStore};
 
 pub use sqlite::{Clock, SqliteConfig, SqliteStore};
 pub use store::{Claimed, DeadFilter, DeadPage, End, Lease, Store, Want};

@@ -24,6 +24,7 @@ use crate::limits::Limits;
 use crate::store::{Claimed, DeadFilter, DeadPage, End, Lease, Store, Want};
 
 mod care;
+mod console;
 mod letters;
 mod link;
 mod lives;
@@ -32,6 +33,7 @@ mod read;
 mod scripts;
 mod traffic;
 
+pub use console::RedisConsole;
 use link::{Bell, Link};
 use outbox::Outbox;
 

@@ -66,7 +66,6 @@ TRIES = {
     "patterns": lambda service: service.patterns.fanout.invoke({}),
     "server": lambda service: service.server.name,
     "lock": lambda service: service.lock("name"),
-    "kvdb.translate": lambda service: service.translate("a", "b", "c", "d", "e"),
 }
 
 

@@ -194,7 +194,7 @@ async fn a_connection_nobody_made_and_parts_that_are_not_there_are_told_by_name(
         .await
         .json();
     let said = said.as_object().unwrap();
-    assert_eq!(said.len(), 14, "{said:?}");
+    assert_eq!(said.len(), 13, "{said:?}");
     for (what, text) in said {
         let start = format!("{what} is not configured: ");
         assert!(text.as_str().unwrap().starts_with(&start), "{what}: {text}");

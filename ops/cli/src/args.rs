@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit::Exit;
 
+mod dictionaries;
 mod enmasse;
 mod jobs;
 mod objects;
 
+pub(crate) use dictionaries::{DictionaryArgs, DictionaryVerb, EntryArgs, QuestionArgs};
 pub(crate) use enmasse::{ConfirmArgs, EnmasseCommand, FileArgs, RevisionCommand, TextFormat};
 pub(crate) use jobs::{JobArgs, JobVerb};
 pub(crate) use objects::{Family, ObjectArgs, ObjectVerb};
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     /// What was changed when: list, get, diff, revert
     #[command(subcommand)]
     Revision(RevisionCommand),
+    /// Data dictionaries: what a value of one system is called in another
+    Dictionary(DictionaryArgs),
     /// Show the supervision tree
     Tree(TreeArgs),
     /// Show what happened to actors
@@ -397,6 +401,9 @@ mod tests {
             "busker channel DIR create --kind http --name crm --set url_path=/crm",
             "busker security DIR list --format yaml",
             "busker outgoing DIR ping --name crm",
+            "busker dictionary DIR create --system crm --key currency --value USD",
+            "busker dictionary DIR translate --system1 a --key1 b --value1 c --system2 d --key2 e",
+            "busker dictionary DIR import --input FILE",
             "busker tree DIR --follow",
             "busker events DIR --follow",
             "busker enmasse export DIR --output FILE --kind channel.http --kind job.cron",

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::exit::{Exit, Failure};
 
 pub(crate) mod changes;
+pub(crate) mod dictionaries;
 pub(crate) mod enmasse;
 pub(crate) mod jobs;
 pub(crate) mod objects;

@@ -27,7 +27,7 @@ use crate::args::{
     ApiCommand, Cli, Command, CreateCommand, EnmasseCommand, Family, NodeCommand, ObjectArgs,
     QuickstartCommand, RevisionCommand, ServiceCommand, StartArgs,
 };
-use crate::client::{Client, enmasse, jobs, objects, revisions, services, watch};
+use crate::client::{Client, dictionaries, enmasse, jobs, objects, revisions, services, watch};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 
@@ -117,6 +117,9 @@ async fn run(command: Command) -> Result<u8, Failure> {
         Command::Enmasse(command) => return enmasse_command(command).await.map(Exit::code),
         Command::Revision(command) => {
             revisions::run(&connect(revision_dir(&command))?, command).await?;
+        }
+        Command::Dictionary(args) => {
+            dictionaries::run(&connect(&args.dir)?, args.verb).await?;
         }
         Command::Tree(args) => watch::tree(&connect(&args.dir)?, &args).await?,
         Command::Events(args) => watch::events(&connect(&args.dir)?, &args).await?,

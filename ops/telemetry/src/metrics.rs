@@ -62,13 +62,15 @@ pub enum MetricName {
     BusDifferences,
     /// Asynchronous invocations that were lost with Redis.
     BusLost,
+    /// Sampled and slow invocations that could not be kept.
+    SamplesDropped,
     /// 1, labelled with the version.
     BuildInfo,
 }
 
 impl MetricName {
     /// All of them, in the order they are rendered.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BuildInfo,
         Self::HttpRequests,
         Self::HttpDuration,
@@ -83,6 +85,7 @@ impl MetricName {
         Self::BusPending,
         Self::BusDifferences,
         Self::BusLost,
+        Self::SamplesDropped,
     ];
 
     /// Name in the text format.
@@ -102,6 +105,7 @@ impl MetricName {
             Self::BusPending => "busker_bus_pending",
             Self::BusDifferences => "busker_bus_ledger_differences",
             Self::BusLost => "busker_bus_lost",
+            Self::SamplesDropped => "busker_samples_dropped_total",
             Self::BuildInfo => "busker_build_info",
         }
     }
@@ -113,7 +117,8 @@ impl MetricName {
             Self::HttpRequests
             | Self::ServiceInvocations
             | Self::ServiceErrors
-            | Self::ActorRestarts => MetricType::Counter,
+            | Self::ActorRestarts
+            | Self::SamplesDropped => MetricType::Counter,
             Self::HttpDuration => MetricType::Histogram,
             Self::ServiceInFlight
             | Self::PythonWorkers
@@ -143,7 +148,8 @@ impl MetricName {
             | Self::ActorRestarts
             | Self::OdbRevision
             | Self::BusDifferences
-            | Self::BusLost => None,
+            | Self::BusLost
+            | Self::SamplesDropped => None,
         }
     }
 
@@ -166,6 +172,9 @@ impl MetricName {
                 "Rows of the ledger that do not balance; anything but 0 is a fault."
             }
             Self::BusLost => "Asynchronous invocations lost with Redis in the last 90 days.",
+            Self::SamplesDropped => {
+                "Sampled and slow invocations that could not be kept, for want of room or of the database."
+            }
             Self::BuildInfo => "Version of this node.",
         }
     }

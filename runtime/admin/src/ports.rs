@@ -8,6 +8,7 @@ use busker_catalog::Catalog;
 use busker_kit::Tree;
 use busker_model::bus::{DeadLetter, DeadSummary, InvocationStatus, LedgerRow, Loss};
 use busker_model::event::Event;
+use busker_model::redis::RedisReply;
 use busker_model::report::{ActorInfo, ActorPath};
 use busker_model::{Cid, DataFormat, Fault, Principal, ServiceDefinition, ServiceName, Transport};
 use busker_odb::{Odb, Passwords};
@@ -43,6 +44,8 @@ pub struct AdminDeps {
     pub jobs: Arc<dyn JobControl>,
     /// Asynchronous invocations.
     pub messages: Arc<dyn Messages>,
+    /// Redis, for commands of people.
+    pub redis: Arc<dyn RedisCommands>,
 }
 
 /// What came of a deploy, a rollback or an undeploy.
@@ -248,6 +251,12 @@ pub trait Messages: Send + Sync + fmt::Debug {
     fn dead_discard(&self, cid: Cid) -> BoxFuture<'static, Result<(), Fault>>;
 }
 
+/// Runs commands of people on the Redis of this node.
+pub trait RedisCommands: Send + Sync + fmt::Debug {
+    /// Runs one, which is allowed; `Unavailable` names the setting when this node has no Redis.
+    fn execute(&self, words: Vec<String>) -> BoxFuture<'static, Result<RedisReply, Fault>>;
+}
+
 /// Acts on single actors.
 pub trait TreeControl: Send + Sync + fmt::Debug {
     /// Stops an actor and starts it again, a parked one too; `NotFound`, or `Conflict` when it cannot be.
@@ -270,6 +279,8 @@ pub struct ServiceCall {
     pub transport: Transport,
     /// Headers.
     pub headers: Vec<(String, String)>,
+    /// Parameters, as a query would bring them.
+    pub params: Vec<(String, String)>,
     /// cid of the request that asks.
     pub cid: Cid,
     /// Who asks.

@@ -18,8 +18,12 @@ use crate::operation::{AdminService, Call, role_word, validates_only};
 use crate::ports::AdminDeps;
 
 /// Fields that say what an operation is about, in the order they are looked for.
-const SUBJECTS: [&str; 5] = ["name", "node", "path", "package", "file"];
+const SUBJECTS: [&str; 8] = [
+    "name", "node", "path", "package", "file", "number", "system", "system1",
+];
 
+/// Most characters of a command's first word that are kept.
+const VERB_SHOWN: usize = 20;
 /// Longest wait of a write for this node to run it. A node that is slower shows it a little later: the write is kept.
 const RUNS_WITHIN: Duration = Duration::from_secs(2);
 
@@ -170,8 +174,12 @@ fn subject(input: &Input) -> String {
     match SUBJECTS.into_iter().find_map(|field| input.get(field)) {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => {
-            String::new()
+        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) => String::new(),
+        // Of a command its first word: the others may hold anything.
+        None => {
+            let command = input.opt_text("command").unwrap_or_default();
+            let verb = command.split_whitespace().next().unwrap_or_default();
+            verb.chars().take(VERB_SHOWN).collect()
         }
     }
 }

@@ -128,6 +128,7 @@ async fn invoke(call: Call) -> Result<Value, Fault> {
         data_format: data_format(call.input.opt_text("data_format")),
         transport: transport(call.input.opt_text("transport")),
         headers: headers(call.input.get("headers"))?,
+        params: Vec::new(),
         cid: request.cid,
         principal: Some(call.principal.clone()),
         deadline: wanted.min(request.deadline),

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use busker_bus::{
-    MessageBus, RedisConfig, RedisStore, SqliteConfig, SqliteStore, Store, intake, keeper,
-    limits::Limits,
+    MessageBus, RedisConfig, RedisConsole, RedisStore, SqliteConfig, SqliteStore, Store, intake,
+    keeper, limits::Limits,
 };
 use busker_kit::ChildSpec;
 use busker_model::{Fault, Secret};
@@ -15,37 +15,55 @@ use crate::config::{BUS_PASSWORD_VARIABLE, NodeConfig, variable};
 use crate::ground::{Ground, step};
 use crate::ports::BusWorker;
 
+/// What the URL of a file begins with.
+const FILE: &str = "sqlite:";
+
 /// Opens the store.
 pub(crate) async fn open(
     config: &NodeConfig,
     incarnation: &str,
     odb: &Odb,
 ) -> Result<MessageBus, Fault> {
-    let url = config.bus_url();
-    let store: Arc<dyn Store> = match url.strip_prefix("sqlite:") {
-        Some(path) => {
+    let store: Arc<dyn Store> = match redis(config, incarnation)? {
+        None => {
+            let path = config.bus_url().trim_start_matches(FILE);
             let file = config.path(Path::new(path));
             let opened = SqliteStore::open(SqliteConfig::new(file)).await;
             Arc::new(opened.map_err(unavailable)?)
         }
-        None => {
-            let redis = RedisConfig {
-                url: Secret::new(url),
-                root_certificate: root_certificate(config)?,
-                node: config.node.name.clone(),
-                password: password(config)?,
-                cluster: config.node.cluster.clone(),
-                consumer: format!("{}:{incarnation}", config.node.name),
-                limits: Limits::default(),
-            };
-            Arc::new(
-                RedisStore::open(redis, odb.clone())
-                    .await
-                    .map_err(unavailable)?,
-            )
+        Some(redis) => {
+            let opened = RedisStore::open(redis, odb.clone()).await;
+            Arc::new(opened.map_err(unavailable)?)
         }
     };
     Ok(MessageBus::new(store))
+}
+
+/// The Redis that keeps asynchronous invocations, for commands of people; `None` when a file keeps them.
+pub(crate) fn console(
+    config: &NodeConfig,
+    incarnation: &str,
+) -> Result<Option<RedisConsole>, Fault> {
+    let redis = redis(config, incarnation)?;
+    let console = redis.as_ref().map(RedisConsole::new);
+    console.transpose().map_err(unavailable)
+}
+
+/// The Redis that keeps asynchronous invocations, as the file of the node says; `None` when a file keeps them.
+fn redis(config: &NodeConfig, incarnation: &str) -> Result<Option<RedisConfig>, Fault> {
+    let url = config.bus_url();
+    if url.starts_with(FILE) {
+        return Ok(None);
+    }
+    Ok(Some(RedisConfig {
+        url: Secret::new(url),
+        root_certificate: root_certificate(config)?,
+        node: config.node.name.clone(),
+        password: password(config)?,
+        cluster: config.node.cluster.clone(),
+        consumer: format!("{}:{incarnation}", config.node.name),
+        limits: Limits::default(),
+    }))
 }
 
 /// Starts the keeper, which looks after what is stored.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use busker_bus::MessageBus;
+use busker_bus::{MessageBus, RedisConsole};
 use busker_channels::{LocalTokens, Mount};
 use busker_kit::{ChildSpec, FamilyOutcome, OnExcess, Supervisor, SupervisorSpec, Tree, clock};
 use busker_model::{ErrorClass, Fault};
@@ -24,6 +24,7 @@ use crate::config::{NodeConfig, PYTHON_VARIABLE, environment, variable};
 use crate::feed::Feed;
 use crate::ports;
 use crate::readiness::Board;
+use crate::recorder::SampleRecorder;
 
 /// Time over which restart budgets count.
 pub(crate) const BUDGET: Duration = Duration::from_secs(60);
@@ -45,6 +46,9 @@ pub(crate) struct Ground {
     pub(crate) services: ServiceFamily,
     pub(crate) scheduler: Scheduler,
     pub(crate) bus: MessageBus,
+    /// `None` on a node without Redis.
+    pub(crate) redis: Option<RedisConsole>,
+    pub(crate) recorder: SampleRecorder,
     /// `None` on a node that is alone.
     pub(crate) membership: Option<Membership>,
     pub(crate) board: Board,
@@ -85,16 +89,22 @@ impl Ground {
             invoker: Arc::new(directory.clone()),
             http: Arc::new(outgoing.clone()),
             key_value: Arc::new(NoKeyValue),
+            dictionaries: Arc::new(ports::OdbDictionaries::new(&odb)),
             cluster: config.node.cluster.as_str().into(),
             node: config.node.name.as_str().into(),
         });
         directory.connect(Arc::clone(&ports));
         let bus = bus::open(&config, &incarnation, &odb).await?;
         directory.connect_bus(Arc::new(bus.clone()));
+        let metrics = Metrics::new();
+        let recorder = SampleRecorder::new(&odb, &config.node.name, &metrics);
+        directory.connect_recorder(Arc::new(recorder.clone()));
         let supervisor = family(&root, "services").await?;
         Ok(Self {
             started_ms: clock::unix_ms(),
             bus,
+            redis: bus::console(&config, &incarnation)?,
+            recorder,
             scheduler: scheduler(&config, &odb, &directory, membership.as_ref()),
             membership,
             odb,
@@ -107,7 +117,7 @@ impl Ground {
             directory,
             board,
             events: Events::new(&config.node.name),
-            metrics: Metrics::new(),
+            metrics,
             feed: Feed::new(&incarnation),
             incarnation,
             config: Arc::new(config),

@@ -26,6 +26,7 @@ mod ports;
 mod pulse;
 mod rates;
 mod readiness;
+mod recorder;
 mod refusal;
 mod serving;
 mod soap_api;

@@ -20,6 +20,7 @@ use crate::ports;
 use crate::pulse::{self, Pulse};
 use crate::rates;
 use crate::readiness::Readiness;
+use crate::recorder;
 use crate::serving;
 
 /// Longest wait for the first reconcile pass.
@@ -50,7 +51,11 @@ impl Node {
         whole(self.ground.services.set("scheduler", vec![runs]).await)?;
         let config = self.ground.family("config").await?;
         let pulse = Pulse { node: self.clone() };
-        for child in [busker_reconcile::spec(&reconcile), pulse::spec(pulse)] {
+        for child in [
+            recorder::spec(&self.ground.recorder),
+            busker_reconcile::spec(&reconcile),
+            pulse::spec(pulse),
+        ] {
             config.start_child(child).await.map_err(step("config"))?;
         }
         self.first_pass().await?;
@@ -98,6 +103,7 @@ impl Node {
             caller: Arc::new(ports::Caller(ground.directory.clone())),
             jobs: Arc::new(ports::Jobs(ground.scheduler.clone())),
             messages: Arc::new(ports::BusMessages(ground.bus.clone())),
+            redis: Arc::new(ports::NodeRedis(ground.redis.clone())),
         }
     }
 

@@ -2,12 +2,13 @@
 //!
 //! It opens no socket and runs no service; the HTTP front of a node calls [`decode()`], then the service, then
 //! [`encode()`], and on any failure [`respond()`]: the one place that turns an error class into a protocol answer.
-//! What comes beside a body is read by [`params`] (query and path). [`wsdl`] says what a SOAP channel takes, and [`Binding`]
-//! is SOAP for operations that JSON Schemas describe.
+//! What comes beside a body is read by [`params`] (query and path). [`wsdl`] says what a SOAP channel takes, [`Binding`] is SOAP
+//! for operations that JSON Schemas describe, and [`mask`] makes a body fit to be shown.
 
 mod binding;
 mod decode;
 mod encode;
+pub mod mask;
 pub mod params;
 mod respond;
 pub mod wsdl;

@@ -15,6 +15,7 @@ pub(crate) mod tree;
 pub(crate) mod typed;
 pub(crate) mod write;
 
+pub(crate) use scan::check;
 pub use scan::{MAX_XML_ATTRIBUTES, MAX_XML_DEPTH, MAX_XML_NAMESPACES};
 
 /// Most elements, texts and comments of a body.
@@ -73,7 +74,7 @@ fn bad(message: impl std::fmt::Display) -> Fault {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Document<'_>, Fault> {
-    scan::check(text)?;
+    check(text)?;
     let options = ParsingOptions {
         allow_dtd: false,
         nodes_limit: MAX_XML_NODES,

@@ -1,4 +1,4 @@
-//! What running services ask of the node: outgoing HTTP, other services, the key/value store.
+//! What running services ask of the node: outgoing HTTP, other services, the key/value store, data dictionaries.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use busker_model::{
 };
 use busker_service::Context;
 use busker_service::outgoing::HttpCall;
-use busker_service::ports::AsyncOptions;
+use busker_service::ports::{AsyncOptions, Term};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -43,6 +43,7 @@ struct Call {
     delivery: Option<Delivery>,
     delay_ms: u64,
     command: Vec<String>,
+    term: Option<Term>,
     /// Services between the one the node invoked and the one that calls, in the worker's own thread.
     below: u8,
 }
@@ -114,6 +115,7 @@ async fn run(call: Call, body: Bytes, context: &Context, deadline: Instant) -> A
         "invoke" => invoke(&call, body, context, deadline).await,
         "invoke_async" => invoke_async(&call, body, context).await,
         "kv" => key_value(call, context).await,
+        "translate" => translate(call, context).await,
         "info" => info(context),
         other => Err(Fault::invalid(format!(
             "the node knows no operation {other:?}"
@@ -237,6 +239,14 @@ fn result(reply: Reply, response_elem: Option<String>) -> Answer {
 async fn key_value(call: Call, context: &Context) -> Answer {
     let value = context.ports().key_value.command(call.command).await?;
     Ok((text(&json!({ "value": value }))?, Bytes::new()))
+}
+
+async fn translate(call: Call, context: &Context) -> Answer {
+    let term = call.term;
+    let term =
+        term.ok_or_else(|| Fault::invalid("term: is missing, and says what to translate"))?;
+    let value = context.ports().dictionaries.translate(term).await?;
+    Ok((text(&json!({ "value": value.as_deref() }))?, Bytes::new()))
 }
 
 fn info(context: &Context) -> Answer {

@@ -4,6 +4,7 @@
 //! depends on them. Start with [`CurrencyConvert`], which has typed input, an outgoing connection and failures;
 //! `python/hello.py` is the first step in Python.
 
+mod codes;
 mod echo;
 mod money;
 mod order;
@@ -12,6 +13,7 @@ mod rates;
 use busker_model::NameError;
 use busker_service::Registry;
 
+pub use codes::CurrencyCode;
 pub use echo::{Echo, InputLogger, TypedEcho};
 pub use order::OrderTotal;
 pub use rates::{CurrencyConvert, RATES_CONNECTION};
@@ -25,6 +27,7 @@ pub fn register(registry: &mut Registry) -> Result<(), NameError> {
     registry.add(InputLogger)?;
     registry.add(TypedEcho)?;
     registry.add(CurrencyConvert)?;
+    registry.add(CurrencyCode)?;
     registry.add(OrderTotal)
 }
 

@@ -7,7 +7,9 @@ use busker_model::invocation::ReplyBody;
 use busker_model::{
     Cid, ErrorClass, Fault, Reply, Request, ServiceDefinition, ServiceName, Transport,
 };
-use busker_service::ports::{AsyncOptions, Invoker, NoKeyValue, OutgoingHttp, Ports};
+use busker_service::ports::{
+    AsyncOptions, Invoker, NoDictionaries, NoKeyValue, OutgoingHttp, Ports,
+};
 use busker_service::{BoxFuture, Context, HttpAnswer, HttpCall, Ping, Registry};
 use bytes::Bytes;
 
@@ -73,6 +75,7 @@ async fn run(service: &str, payload: &str, provider: Provider) -> Result<String,
         invoker: Arc::new(Alone),
         http: Arc::new(provider),
         key_value: Arc::new(NoKeyValue),
+        dictionaries: Arc::new(NoDictionaries),
         cluster: "c".into(),
         node: "node1".into(),
     };
@@ -182,4 +185,13 @@ async fn an_order_out_of_xml_is_read_as_one_out_of_json() {
         .await
         .unwrap_err();
     assert!(fault.message.contains("lines.0.quantity"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_currency_without_a_translation_is_named() {
+    let payload = r#"{"currency":"XXX"}"#;
+    let fault = run("samples.currency-code", payload, NOBODY).await;
+    let fault = fault.unwrap_err();
+    assert_eq!(fault.class, ErrorClass::NotFound);
+    assert!(fault.message.contains("\"XXX\""), "{fault}");
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::outgoing::{HttpCall, HttpRequest};
-use crate::ports::{AsyncOptions, Ports};
+use crate::ports::{AsyncOptions, Ports, Term};
 
 /// The invocation in hand: the request, and the ways out of it.
 #[derive(Debug, Clone)]
@@ -143,6 +143,27 @@ impl Context {
     pub async fn key_value(&self, words: &[&str]) -> Result<serde_json::Value, Fault> {
         let words = words.iter().map(|&word| word.to_owned()).collect();
         self.ports.key_value.command(words).await
+    }
+
+    /// What a value is called elsewhere, by the data dictionaries: `from` is system, key and value, `to` system and key.
+    /// `None` when nobody said.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Busy` when it is not remembered and the database is away or full.
+    pub async fn translate(
+        &self,
+        from: (&str, &str, &str),
+        to: (&str, &str),
+    ) -> Result<Option<String>, Fault> {
+        let term = Term {
+            system1: from.0.to_owned(),
+            key1: from.1.to_owned(),
+            value1: from.2.to_owned(),
+            system2: to.0.to_owned(),
+            key2: to.1.to_owned(),
+        };
+        let found = self.ports.dictionaries.translate(term).await?;
+        Ok(found.map(|value| value.to_string()))
     }
 
     /// Time left until the deadline, measured from `now`.

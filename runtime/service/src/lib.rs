@@ -37,6 +37,7 @@ pub mod io;
 mod lenient;
 pub mod outgoing;
 pub mod ports;
+pub mod record;
 pub mod registry;
 pub mod runner;
 pub mod service;
@@ -46,7 +47,8 @@ pub use context::Context;
 pub use io::{Input, Output, Raw, SimpleIo};
 pub use outgoing::{HttpAnswer, HttpCall, Ping};
 pub use ports::{
-    BoxFuture, Bus, Engine, Invoker, KeyValue, Loaded, OutgoingHttp, PackageFile, PackageSet, Ports,
+    BoxFuture, Bus, Dictionaries, Engine, Invoker, KeyValue, Loaded, OutgoingHttp, PackageFile,
+    PackageSet, Ports, Recorder,
 };
 pub use registry::Registry;
 pub use runner::Runner;

@@ -11,6 +11,7 @@ use busker_model::{Cid, Delivery, Fault, Reply, Request, ServiceDefinition, Tran
 use bytes::Bytes;
 
 use crate::outgoing::{HttpAnswer, HttpCall, Ping};
+use crate::record::Record;
 use crate::runner::Runner;
 
 /// A boxed future that may move between threads.
@@ -94,6 +95,37 @@ pub trait KeyValue: Send + Sync + fmt::Debug {
     fn command(&self, words: Vec<String>) -> BoxFuture<'static, Result<serde_json::Value, Fault>>;
 }
 
+/// A value of one system, and the key of another it is asked for.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub struct Term {
+    /// System that has the value.
+    pub system1: String,
+    /// Its key.
+    pub key1: String,
+    /// The value.
+    pub value1: String,
+    /// System it is asked for.
+    pub system2: String,
+    /// Its key.
+    pub key2: String,
+}
+
+/// The data dictionaries of the cluster.
+pub trait Dictionaries: Send + Sync + fmt::Debug {
+    /// What a value is called in another system; `None` when nobody said.
+    ///
+    /// Errors: `Unavailable` or `Busy` when it is not remembered and the database is away or full.
+    fn translate(&self, term: Term) -> BoxFuture<'static, Result<Option<Arc<str>>, Fault>>;
+}
+
+/// Keeps invocations to be looked at.
+pub trait Recorder: Send + Sync + fmt::Debug {
+    /// Takes one in, without waiting; one that there is no room for is dropped and counted.
+    fn record(&self, record: Record);
+}
+
 /// What a service may reach; one per node, shared by all its services.
 #[derive(Debug, Clone)]
 pub struct Ports {
@@ -103,6 +135,8 @@ pub struct Ports {
     pub http: Arc<dyn OutgoingHttp>,
     /// The key/value store.
     pub key_value: Arc<dyn KeyValue>,
+    /// Data dictionaries.
+    pub dictionaries: Arc<dyn Dictionaries>,
     /// Name of the cluster.
     pub cluster: Arc<str>,
     /// Name of the node.
@@ -122,6 +156,16 @@ impl KeyValue for NoKeyValue {
         Box::pin(std::future::ready(Err(fault
             .retry(false)
             .code("kv-not-configured"))))
+    }
+}
+
+/// Data dictionaries without an entry, for a node without a database, as in tests.
+#[derive(Debug, Clone, Copy)]
+pub struct NoDictionaries;
+
+impl Dictionaries for NoDictionaries {
+    fn translate(&self, _term: Term) -> BoxFuture<'static, Result<Option<Arc<str>>, Fault>> {
+        Box::pin(std::future::ready(Ok(None)))
     }
 }
 

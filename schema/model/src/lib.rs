@@ -16,6 +16,7 @@ pub mod invocation;
 pub mod job;
 pub mod name;
 pub mod object;
+pub mod redis;
 pub mod report;
 pub mod secret;
 pub mod service;

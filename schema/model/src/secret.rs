@@ -15,6 +15,55 @@ pub struct Secret(String);
 /// What a secret looks like wherever it is printed.
 pub const REDACTED: &str = "***";
 
+/// Parts of names that stand for secrets, in lower case and without what joins words.
+const SECRET_PARTS: [&str; 12] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "authorization",
+    "credential",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "signature",
+    "cookie",
+];
+/// Words that stand for secrets when they are a word of the name, or all of it.
+const SECRET_WORDS: [&str; 7] = ["key", "keys", "pwd", "pass", "pin", "auth", "nonce"];
+
+/// Whether a field, element, parameter or header of that name is taken for a secret.
+#[must_use]
+pub fn is_secret_name(name: &str) -> bool {
+    let joined: String = name
+        .chars()
+        .filter(|letter| letter.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect();
+    SECRET_PARTS.iter().any(|part| joined.contains(part))
+        || words(name).any(|word| SECRET_WORDS.contains(&word.as_str()))
+}
+
+/// The words of a name: `api_key`, `apiKey` and `API-KEY` have two.
+fn words(name: &str) -> impl Iterator<Item = String> {
+    let mut split = String::with_capacity(name.len() + 4);
+    let mut low_before = false;
+    for letter in name.chars() {
+        if letter.is_uppercase() && low_before {
+            split.push(' ');
+        }
+        low_before = letter.is_lowercase();
+        if letter.is_alphanumeric() {
+            split.extend(letter.to_lowercase());
+        } else {
+            split.push(' ');
+        }
+    }
+    let words: Vec<String> = split.split_whitespace().map(str::to_owned).collect();
+    words.into_iter()
+}
+
 impl Secret {
     /// Takes the text in.
     #[must_use]
@@ -63,5 +112,37 @@ mod tests {
         assert_eq!(secret.expose(), "hunter2");
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+    }
+
+    #[test]
+    fn names_of_secrets_are_known_however_they_are_written() {
+        for name in [
+            "password",
+            "new_password1",
+            "wsse:Password",
+            "clientSecret",
+            "X-Auth-Token",
+            "Authorization",
+            "api_key",
+            "apiKey",
+            "APIKEY",
+            "key",
+            "PIN",
+            "basic-auth",
+        ] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in [
+            "symbol",
+            "monkey",
+            "keyboard",
+            "passenger",
+            "pinned",
+            "author",
+            "key1",
+            "",
+        ] {
+            assert!(!is_secret_name(name), "{name}");
+        }
     }
 }

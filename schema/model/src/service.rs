@@ -120,4 +120,6 @@ pub struct ServiceSettings {
     pub slow_threshold_ms: Option<u64>,
     /// Delivery class of asynchronous invocations.
     pub delivery: Option<Delivery>,
+    /// On each node one in so many invocations is kept to be looked at; 0 means none.
+    pub sample_every: Option<u32>,
 }

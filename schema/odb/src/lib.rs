@@ -5,7 +5,7 @@
 //! follows a change: those are the catalog, the admin services and reconcile. It is not the message bus either.
 //!
 //! Start with [`Odb`]: open it, migrate it, then ask it for [`objects`], [`users`], [`tokens`], [`packages`], [`nodes`],
-//! the [`audit`] log or the [`cluster`]. Secrets are sealed by a [`Vault`]; passwords are checked by [`Passwords`].
+//! [`dictionaries`], [`samples`], the [`audit`] log or the [`cluster`]. Secrets are sealed by a [`Vault`]; passwords are checked by [`Passwords`].
 //!
 //! Every write of objects, packages and the cluster takes the cluster's revision by `UPDATE … RETURNING` inside its
 //! transaction. The row lock makes writers take turns, so revisions become visible in their order, and a reader that
@@ -14,6 +14,7 @@
 pub mod audit;
 pub mod cluster;
 mod config;
+pub mod dictionaries;
 mod error;
 pub mod jobs;
 pub mod joins;
@@ -28,6 +29,7 @@ pub mod packages;
 pub mod passwords;
 mod random;
 pub mod roles;
+pub mod samples;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

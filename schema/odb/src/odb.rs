@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use crate::audit::Audit;
 use crate::cluster::Clusters;
 use crate::config::OdbConfig;
+use crate::dictionaries::Dictionaries;
 use crate::error::{OdbError, Result};
 use crate::jobs::Jobs;
 use crate::joins::Joins;
@@ -19,6 +20,7 @@ use crate::objects::Objects;
 use crate::outbox::Outbox;
 use crate::packages::Packages;
 use crate::roles::Roles;
+use crate::samples::Samples;
 use crate::store::{Store, Tx};
 use crate::tokens::Tokens;
 use crate::users::Users;
@@ -116,6 +118,18 @@ impl Odb {
     #[must_use]
     pub fn packages(&self) -> Packages<'_> {
         Packages::new(self)
+    }
+
+    /// Key/value data dictionaries.
+    #[must_use]
+    pub fn dictionaries(&self) -> Dictionaries<'_> {
+        Dictionaries::new(self)
+    }
+
+    /// Invocations kept to be looked at.
+    #[must_use]
+    pub fn samples(&self) -> Samples<'_> {
+        Samples::new(self)
     }
 
     /// Invitations of new nodes.

@@ -14,7 +14,7 @@ use busker_scheduler::{
     Attached, Desired, FireStore, JobDesired, Parts, RUN_SERVICE, Scheduler, Wall, runner,
 };
 use busker_service::outgoing::{HttpAnswer, HttpCall, Ping};
-use busker_service::ports::{AsyncOptions, NoKeyValue};
+use busker_service::ports::{AsyncOptions, NoDictionaries, NoKeyValue};
 use busker_service::{BoxFuture, Context, Invoker, OutgoingHttp, Ports};
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -115,6 +115,7 @@ impl Sink {
             invoker: self.clone(),
             http: Arc::new(NoHttp),
             key_value: Arc::new(NoKeyValue),
+            dictionaries: Arc::new(NoDictionaries),
             cluster: "test".into(),
             node: "node1".into(),
         });

@@ -153,8 +153,7 @@ fn greeting(greet: &Script, prefix: &str) -> Hook {
 fn is_about_us(refused: &PoolError) -> bool {
     match refused {
         PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
-            error.kind() == ErrorKind::AuthenticationFailed
-                || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+            lets_us_not_in(error)
         }
         PoolError::PostCreateHook(HookError::Message(_))
         | PoolError::Timeout(_)
@@ -163,7 +162,14 @@ fn is_about_us(refused: &PoolError) -> bool {
     }
 }
 
-fn connection_info(config: &RedisConfig) -> Result<ConnectionInfo> {
+/// Whether it is about who we are.
+pub(super) fn lets_us_not_in(error: &redis::RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM"))
+}
+
+/// Where Redis is and who we are there.
+pub(super) fn connection_info(config: &RedisConfig) -> Result<ConnectionInfo> {
     // The error of the parser may quote the URL, and so a password.
     let wrong = |what: &str| {
         Fault::invalid(format!(

@@ -15,14 +15,23 @@ const EDIT_ATTEMPTS: u32 = 5;
 
 pub(super) async fn create(call: Call, kind: Kind) -> Result<Value, Fault> {
     let given = fields(call.input.get("settings"));
+    create_with(&call, kind, given).await
+}
+
+/// Creates the object a call names with these settings.
+pub(crate) async fn create_with(
+    call: &Call,
+    kind: Kind,
+    settings: Map<String, Value>,
+) -> Result<Value, Fault> {
     let draft = Draft {
         name: call.input.text("name").to_owned(),
         active: call.input.flag("active", true),
-        settings: given,
+        settings,
         kept: Vec::new(),
     };
     let write = draft.checked(kind)?;
-    usable(&call, &write).await?;
+    usable(call, &write).await?;
     let created = call.objects().create(write, call.who()).await;
     Ok(call.told(shown(&created.map_err(refused)?, &kind)))
 }
@@ -78,7 +87,11 @@ pub(crate) fn same_twice(call: &Call) -> Result<Secret, Fault> {
 }
 
 /// Reads, merges and writes, against the revision that was read, so that no write in between is lost.
-async fn change(call: &Call, kind: Kind, changed: Map<String, Value>) -> Result<Value, Fault> {
+pub(crate) async fn change(
+    call: &Call,
+    kind: Kind,
+    changed: Map<String, Value>,
+) -> Result<Value, Fault> {
     let objects = call.objects();
     let expected = call.input.integer("revision");
     let mut attempt = 1;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use busker_admin::ports::{
     AdminDeps, CallAnswer, DeployAnswer, Deployer, JobControl, LiveNode, NodeControl, NodeView,
-    ServiceCall, ServiceCaller, ServiceRow, TreeControl,
+    RedisCommands, ServiceCall, ServiceCaller, ServiceRow, TreeControl,
 };
 use busker_catalog::Catalog;
 use busker_kit::{Tree, clock};
 use busker_model::event::Event;
 use busker_model::invocation::{ReplyBody, Role};
 use busker_model::job::Verdict;
+use busker_model::redis::RedisReply;
 use busker_model::report::{ActorInfo, ActorPath};
 use busker_model::{
     Cid, ErrorClass, Fault, Origin, Principal, Reply, Request, ServiceDefinition, ServiceName,
@@ -20,7 +21,7 @@ use busker_model::{
 use busker_odb::{Odb, OdbConfig, PasswordCost, Passwords, Vault};
 use busker_scheduler::Executed;
 use busker_service::outgoing::{HttpAnswer, HttpCall, Ping};
-use busker_service::ports::{AsyncOptions, NoKeyValue};
+use busker_service::ports::{AsyncOptions, NoDictionaries, NoKeyValue};
 use busker_service::{BoxFuture, Context, Invoker, OutgoingHttp, Ports, Runner};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -234,6 +235,13 @@ impl JobControl for Node {
     }
 }
 
+impl RedisCommands for Node {
+    fn execute(&self, words: Vec<String>) -> BoxFuture<'static, Result<RedisReply, Fault>> {
+        self.remember(format!("redis {words:?}"));
+        done(RedisReply::Text("OK".to_owned()))
+    }
+}
+
 impl ServiceCaller for Node {
     fn call(&self, call: ServiceCall) -> BoxFuture<'static, Result<CallAnswer, Fault>> {
         let body = String::from_utf8_lossy(&call.body).into_owned();
@@ -364,11 +372,13 @@ impl Bench {
             caller: node.clone(),
             jobs: node.clone(),
             messages: node.clone(),
+            redis: node.clone(),
         };
         let ports = Arc::new(Ports {
             invoker: node.clone(),
             http: node,
             key_value: Arc::new(NoKeyValue),
+            dictionaries: Arc::new(NoDictionaries),
             cluster: "test".into(),
             node: "node1".into(),
         });

@@ -48,7 +48,8 @@ fn a_destructive_service_has_to_be_told_a_name() {
     }
     for operation in destructive {
         let told = operation.fields.iter().any(|field| {
-            field.required && ["name", "node", "cid", "revision"].contains(&field.name)
+            let told = ["name", "node", "cid", "revision", "number", "confirm"];
+            field.required && told.contains(&field.name)
         });
         assert!(told && operation.writes, "{}", operation.name);
     }

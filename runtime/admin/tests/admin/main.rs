@@ -8,6 +8,7 @@
 
 mod bench;
 mod contract;
+mod dictionaries;
 mod enmasse;
 mod hand_written;
 mod jobs;

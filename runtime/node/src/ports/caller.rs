@@ -42,6 +42,7 @@ impl ServiceCaller for Caller {
                 transport: Some(call.transport),
                 raw: call.body,
                 payload: decoded.payload,
+                params: call.params,
                 principal: call.principal,
                 ..Request::json(call.service, bytes::Bytes::new(), call.deadline)
             };
@@ -92,6 +93,7 @@ async fn exchange(
             .into_iter()
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
             .collect(),
+        query: call.params.clone(),
         ..HttpHead::default()
     };
     let service = call.service.clone();
@@ -102,6 +104,7 @@ async fn exchange(
         transport: Some(transport),
         raw: call.body,
         payload: decoded.payload,
+        params: call.params,
         http: Some(Arc::new(head)),
         principal: call.principal,
         depth: call.depth,

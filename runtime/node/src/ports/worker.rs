@@ -5,13 +5,24 @@ use std::time::Duration;
 use busker_bus::Worker;
 use busker_bus::intake::Room;
 use busker_model::bus::Envelope;
-use busker_model::{Fault, Origin, Reply, ServiceName};
+use busker_model::{Fault, Origin, Reply, ServiceDefinition, ServiceName};
 use busker_service::{BoxFuture, Invoker};
 use busker_services::{Directory, request_of};
 use tokio::sync::watch;
 
 /// Longest run of an invocation without a deadline; services have shorter timeouts of their own.
 const RUN_MAX: Duration = Duration::from_secs(3_600);
+
+/// Code and generation of a service, for people.
+pub(crate) fn version_of(definition: &ServiceDefinition) -> String {
+    let code = match &definition.origin {
+        Origin::Internal | Origin::Rust => definition.impl_name.clone(),
+        Origin::Python { package, file, .. } => {
+            format!("{} of {file}, package {package}", definition.impl_name)
+        }
+    };
+    format!("{code}, generation {}", definition.generation)
+}
 
 /// The directory, as the intake sees it.
 #[derive(Debug)]
@@ -35,13 +46,7 @@ impl Worker for BusWorker {
 
     fn version(&self, service: &ServiceName) -> Option<String> {
         let definition = self.0.definition(service.as_str())?;
-        let code = match &definition.origin {
-            Origin::Internal | Origin::Rust => definition.impl_name.clone(),
-            Origin::Python { package, file, .. } => {
-                format!("{} of {file}, package {package}", definition.impl_name)
-            }
-        };
-        Some(format!("{code}, generation {}", definition.generation))
+        Some(version_of(&definition))
     }
 
     fn changed(&self) -> watch::Receiver<u64> {

@@ -14,7 +14,7 @@ pub const MAX_XML_ATTRIBUTES: usize = 64;
 pub const MAX_XML_NAMESPACES: usize = 256;
 
 /// Checks the bounds; whether the document is well-formed in every way is for the parser after it.
-pub(super) fn check(text: &str) -> Result<(), Fault> {
+pub(crate) fn check(text: &str) -> Result<(), Fault> {
     let mut reader = Reader::from_str(text);
     // Namespace declarations of each open element.
     let mut open: Vec<usize> = Vec::new();

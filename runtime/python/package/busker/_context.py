@@ -235,6 +235,10 @@ class Ctx:
         """An outgoing HTTP connection, by its name."""
         return HttpConnection(self._task, connection)
 
+    def translate(self, system1: str, key1: str, value1: Any, system2: str, key2: str) -> Optional[str]:
+        """What a value is called in another system, by the data dictionaries; None when nobody said."""
+        return self._task.translate((system1, key1, str(value1)), (system2, key2))
+
     @overload
     def invoke(self, target: "ServiceDef[None, O]", data: None = None) -> O: ...
     @overload

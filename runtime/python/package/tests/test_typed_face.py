@@ -20,6 +20,8 @@ ORDER = {
 def stub(meta: Dict[str, Any], body: bytes) -> Optional[Answer]:
     if meta["op"] == "kv":
         return protocol.CALLRES, {"value": {"GET": "v", "INCRBY": 2, "DEL": 1}.get(meta["command"][0])}, b""
+    if meta["op"] == "translate":
+        return protocol.CALLRES, {"value": {"USD": "840"}.get(meta["term"]["value1"])}, b""
     if meta["op"] == "invoke_async":
         return protocol.CALLRES, {"cid": f"K{meta['service']}{meta['delay_ms']}{body.decode()}"}, b""
     if meta["op"] == "invoke":
@@ -115,6 +117,11 @@ class Typed:
         node = self.load()
         self.assertEqual(node.json("typed.store"), {"k": "v", "n": 2, "gone": 1, "later": 'Ktyped.split2000{"word":"x"}'})
         self.assertEqual(node.calls[0][1]["command"], ["SET", "k", "v", "PX", "1500"])
+
+    def test_values_are_translated_by_the_node(self: Any) -> None:
+        node = self.load()
+        self.assertEqual(node.json("typed.code-of", {"word": "USD"}), {"code": "840"})
+        self.assertEqual(node.json("typed.code-of", {"word": "XXX"}), {"code": None})
 
     def test_a_service_elsewhere_answers_without_its_element(self: Any) -> None:
         self.assertEqual(self.load().ask("typed.far")[2], b"{'b': 2}")

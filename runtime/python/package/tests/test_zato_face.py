@@ -223,9 +223,22 @@ class Elsewhere(WorkerCase):
     def test_what_is_missing_says_so_by_name(self) -> None:
         found = self.node("face.py").json("face.missing")
         self.assertEqual(found["amqp"], "outgoing.amqp is not configured: the AMQP connector is not part of this node yet")
-        self.assertEqual(len(found), 10)
+        self.assertEqual(len(found), 8)
         for name, text in found.items():
             self.assertRegex(text, " is not configured: .* not part of this node yet$", name)
+
+    def test_values_are_translated_by_the_node(self) -> None:
+        asked = []
+
+        def dictionaries(meta: Dict[str, Any], body: bytes) -> Optional[Answer]:
+            self.assertEqual(meta["op"], "translate")
+            asked.append(meta["term"])
+            return protocol.CALLRES, {"value": {"USD": "840"}.get(meta["term"]["value1"])}, b""
+
+        found = self.node("face.py", on_call=dictionaries).json("face.translates")
+        self.assertEqual(found, ["840", "none", ""])
+        term = {"system1": "crm", "key1": "currency", "value1": "5", "system2": "iso_4217", "key2": "numeric"}
+        self.assertEqual(asked[1], term)
 
     def test_keys_are_commands(self) -> None:
         asked = []

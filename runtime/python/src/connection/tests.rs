@@ -3,7 +3,7 @@ use std::sync::OnceLock;
 use busker_kit::Pump;
 use busker_model::invocation::ReplyBody;
 use busker_model::{Cid, Fault, Reply, Request, ServiceDefinition, Transport};
-use busker_service::ports::{AsyncOptions, BoxFuture, NoKeyValue};
+use busker_service::ports::{AsyncOptions, BoxFuture, NoDictionaries, NoKeyValue};
 use busker_service::{HttpAnswer, HttpCall, Invoker, OutgoingHttp, Ping, Ports};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -64,6 +64,7 @@ fn scope(payload: Bytes, time: Duration) -> Arc<Scope> {
             invoker: Arc::new(Nothing),
             http: Arc::new(Nothing),
             key_value: Arc::new(NoKeyValue),
+            dictionaries: Arc::new(NoDictionaries),
             cluster: "c".into(),
             node: "n".into(),
         })

@@ -15,7 +15,7 @@ use busker_model::{
     Transport,
 };
 use busker_python::{PythonConfig, PythonHost};
-use busker_service::ports::{AsyncOptions, NoKeyValue};
+use busker_service::ports::{AsyncOptions, NoDictionaries, NoKeyValue};
 use busker_service::{
     BoxFuture, Context, Engine, HttpAnswer, HttpCall, Invoker, OutgoingHttp, PackageFile, Ping,
     Ports, Runner,
@@ -64,6 +64,7 @@ impl Node {
             invoker: Arc::<StubInvoker>::clone(&invoker),
             http: Arc::new(StubHttp),
             key_value: Arc::new(NoKeyValue),
+            dictionaries: Arc::new(NoDictionaries),
             cluster: "test-cluster".into(),
             node: "test".into(),
         });

@@ -24,7 +24,7 @@ const READERS: usize = 3;
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection; the crate has fewer texts than that.
-const PREPARED: usize = 96;
+const PREPARED: usize = 160;
 
 /// The embedded database.
 #[derive(Debug)]

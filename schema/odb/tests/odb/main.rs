@@ -9,6 +9,7 @@
 
 mod batches;
 mod changes;
+mod dictionaries;
 mod fixture;
 mod jobs;
 mod joins;
@@ -20,6 +21,7 @@ mod packages;
 mod people;
 mod references;
 mod roles;
+mod samples;
 mod secrets;
 mod server;
 mod wsdls;

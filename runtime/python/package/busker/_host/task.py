@@ -151,6 +151,13 @@ class Task:
             raise remote.rebuild(answer or {})
         return answer or {}, data
 
+    def translate(self, source: Tuple[str, str, str], target: Tuple[str, str]) -> Optional[str]:
+        """What the data dictionaries call a value: system, key and value, then system and key."""
+        names = ("system1", "key1", "value1", "system2", "key2")
+        found, _ = self.call({"op": "translate", "term": dict(zip(names, (*source, *target)))})
+        value = found.get("value")
+        return None if value is None else str(value)
+
     def enter(self, entry: "Entry") -> None:
         """A nested invocation begins in this process."""
         if self.stack[-1] is entry:

@@ -186,9 +186,7 @@ class Missing(Service):
         tries = {
             "amqp": lambda: self.outgoing.amqp.send("x", "out"), "sql": lambda: self.outgoing.sql.get("db"),
             "ftp": lambda: self.outgoing.ftp, "zmq": lambda: self.outgoing.zmq, "jms_wmq": lambda: self.outgoing.jms_wmq,
-            "translate": lambda: self.translate("a", "b", "c", "d", "e"), "lock": lambda: self.lock("x"),
-            "odb": lambda: self.odb.session(), "server": lambda: self.server.name,
-            "kvdb.translate": lambda: self.kvdb.translate("a", "b", "c", "d", "e"),
+            "lock": lambda: self.lock("x"), "odb": lambda: self.odb.session(), "server": lambda: self.server.name,
         }  # fmt: skip
         found = {}
         for name, attempt in tries.items():
@@ -206,6 +204,15 @@ class Keys(Service):
         conn.delete("a", "b")
         conn.hset("h", mapping={"f": 1})
         self.response.payload = [conn.get("k"), conn.hgetall("h")]
+
+
+class Translates(Service):
+    def handle(self):
+        self.response.payload = [
+            self.translate("crm", "currency", "USD", "iso_4217", "numeric"),
+            self.kvdb.translate("crm", "currency", 5, "iso_4217", "numeric", "none"),
+            self.translate("crm", "currency", "XXX", "iso_4217", "numeric"),
+        ]
 
 
 class Logs(Service):

@@ -120,6 +120,11 @@ def store(ctx: Ctx) -> Dict[str, Any]:
 
 
 @service
+def code_of(ctx: Ctx, data: Word) -> Dict[str, Any]:
+    return {"code": ctx.translate("crm", "currency", data.word, "iso_4217", "numeric")}
+
+
+@service
 def far(ctx: Ctx) -> str:
     found = ctx.invoke("far.away", {"a": 1})
     return str(found)

@@ -237,6 +237,12 @@ class Service:
         """Has another service run some time later, anywhere; returns the cid it will have."""
         return _invoke.invoke_async(self, name, payload, *args, **kwargs)
 
+    # Data dictionaries.
+
+    def translate(self, system1: str, key1: str, value1: Any, system2: str, key2: str, default: str = "") -> Any:
+        """What a value is called in another system; ``default`` when nobody said."""
+        return self.kvdb.translate(system1, key1, value1, system2, key2, default)
+
     # Logging.
 
     def log_input(self, user_msg: str = "", level: int = logging.INFO, suppress_keys: Iterable[str] = ()) -> None:
@@ -260,10 +266,6 @@ class Service:
         self.logger.log(level, "%s %s", user_msg, found)
 
     # Parts of Zato that are not here.
-
-    def translate(self, system1: str, key1: str, value1: str, system2: str, key2: str, default: str = "") -> Any:
-        """Looks a value up in the data dictionaries."""
-        return self.kvdb.translate(system1, key1, value1, system2, key2, default)
 
     def lock(self, name: Optional[str] = None, *args: Any, **kwargs: Any) -> Any:
         """A lock of the whole cluster."""

@@ -1,11 +1,10 @@
-"""self.kvdb: the node's key/value store, with the names of the redis library."""
+"""self.kvdb: the node's key/value store, with the names of the redis library, and the data dictionaries."""
 
 from __future__ import annotations
 
 from typing import Any, Callable, List
 
 from busker._host.task import Task
-from zato.common import NotConfigured
 
 #: Methods of the redis library whose names are not the commands'.
 _COMMANDS = {"delete": "DEL"}
@@ -61,13 +60,15 @@ def _word(value: Any) -> str:
 class KVDB:
     """self.kvdb."""
 
-    __slots__ = ("conn",)
+    __slots__ = ("conn", "_task")
 
     def __init__(self, task: Task) -> None:
+        self._task = task
         self.conn = Connection(task)
 
     def translate(
         self, system1: str, key1: str, value1: str, system2: str, key2: str, default: str = ""
     ) -> Any:
-        """Looks a value up in the data dictionaries."""
-        raise NotConfigured("kvdb.translate is not configured: data dictionaries are not part of this node yet")
+        """What ``value1`` is called in another system; ``default`` when nobody said."""
+        found = self._task.translate((system1, key1, _word(value1)), (system2, key2))
+        return default if found is None else found
