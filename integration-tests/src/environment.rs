@@ -482,7 +482,11 @@ pub fn busker(words: &[&str]) -> Ran {
 }
 
 /// What is to be added so that the ports of that many nodes are free.
-pub(crate) fn free_port_base(nodes: u16) -> u16 {
+///
+/// # Panics
+/// When there are none.
+#[must_use]
+pub fn free_port_base(nodes: u16) -> u16 {
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let ports = [CHANNEL_PORT, ADMIN_PORT, SESSION_PORT];
     let all_free =

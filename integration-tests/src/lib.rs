@@ -32,7 +32,7 @@ mod wire;
 
 pub use cluster::ClusterEnvironment;
 pub use collector::{Collector, Exported};
-pub use environment::{Answer, Environment, Ran, Refusal, binary, busker};
+pub use environment::{Answer, Environment, Ran, Refusal, binary, busker, free_port_base};
 pub use feed::Feed;
 pub use load::{Hit, Load, percentile};
 pub use own_node::run_node;

@@ -26,7 +26,7 @@ pub mod testing;
 pub use bus::MessageBus;
 pub use error::{BusError, Result};
 pub use intake::Worker;
-pub use redis::{RedisConfig, RedisConsole, RedisStore};
+pub use redis::{RedisConfig, RedisConsole, RedisFacts, RedisStore};
 
 pub use sqlite::{Clock, SqliteConfig, SqliteStore};
 pub use store::{Claimed, DeadFilter, DeadPage, End, Lease, Store, Want};

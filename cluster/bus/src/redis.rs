@@ -25,6 +25,7 @@ use crate::store::{Claimed, DeadFilter, DeadPage, End, Lease, Store, Want};
 
 mod care;
 mod console;
+mod facts;
 mod letters;
 mod link;
 mod lives;
@@ -34,6 +35,7 @@ mod scripts;
 mod traffic;
 
 pub use console::RedisConsole;
+pub use facts::RedisFacts;
 use link::{Bell, Link};
 use outbox::Outbox;
 

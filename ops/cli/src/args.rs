@@ -9,18 +9,34 @@ use crate::exit::Exit;
 
 mod dictionaries;
 mod enmasse;
+mod inspection;
 mod jobs;
+mod keys;
+mod messages;
+mod nodes;
 mod objects;
+mod people;
 
 pub(crate) use dictionaries::{DictionaryArgs, DictionaryVerb, EntryArgs, QuestionArgs};
 pub(crate) use enmasse::{ConfirmArgs, EnmasseCommand, FileArgs, RevisionCommand, TextFormat};
-pub(crate) use jobs::{JobArgs, JobVerb};
-pub(crate) use objects::{Family, ObjectArgs, ObjectVerb};
+pub(crate) use inspection::{CheckArgs, DoctorArgs, Level, LogsArgs};
+pub(crate) use jobs::{JobArgs, JobVerb, NamedJob};
+pub(crate) use keys::{
+    CaCommand, CaCreate, CryptoArgs, CryptoVerb, DecryptArgs, EncryptArgs, ListenerName,
+    SubjectArgs,
+};
+pub(crate) use messages::{ByCid, MessageArgs, MessageVerb};
+pub(crate) use nodes::{ClusterArgs, ClusterVerb, NamedNode, NodeArgs, NodeVerb};
+pub(crate) use objects::{Family, Named, ObjectArgs, ObjectVerb, WriteArgs};
+pub(crate) use people::{PasswordArgs, TokenArgs, TokenVerb, UserArgs, UserVerb};
 
 /// A service bus made of actors.
 #[derive(Debug, Parser)]
 #[command(name = "busker", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
+    /// Keep this command line in a new file, for `busker from-config`
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
+    pub(crate) store_config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -41,16 +57,16 @@ pub(crate) enum Command {
     Restart(StartArgs),
     /// Show the nodes: processes, addresses, workers
     Info(InfoArgs),
-    /// Check busker.toml and the files it names; changes nothing
-    CheckConfig(DirArgs),
-    /// Invoke, deploy, list, delete or roll back services
+    /// Check busker.toml, the files it names, the database and Redis; changes nothing
+    CheckConfig(CheckArgs),
+    /// Services: invoke, deploy, list, get, source, edit, delete or roll back
     #[command(subcommand)]
     Service(ServiceCommand),
     /// Ways in: create, list, edit, delete, get or ping
     Channel(ObjectArgs),
     /// Ways out: create, list, edit, delete, get or ping
     Outgoing(ObjectArgs),
-    /// Credentials: create, list, edit, delete or get
+    /// Credentials for ways in and out: create, list, edit, delete, get or change-password
     Security(ObjectArgs),
     /// Scheduled jobs: create, list, edit, delete or get; execute, pause, resume, history or next-fires
     Job(JobArgs),
@@ -62,6 +78,29 @@ pub(crate) enum Command {
     Revision(RevisionCommand),
     /// Data dictionaries: what a value of one system is called in another
     Dictionary(DictionaryArgs),
+    /// Asynchronous invocations: status, ledger; dead letters: list, get, edit, replay or discard
+    Message(MessageArgs),
+    /// Users of the console and the API: create, list, delete, change-password or set-role
+    User(UserArgs),
+    /// Bearer tokens of the API: create, list or revoke
+    Token(TokenArgs),
+    /// Nodes: list, ping, drain, resume or delete
+    Node(NodeArgs),
+    /// The cluster itself: get, edit or role-history
+    Cluster(ClusterArgs),
+    /// Certificates: make an authority, issue, renew and show
+    #[command(subcommand)]
+    Ca(CaCommand),
+    /// Keys of secrets, and certificates of listeners: status, rotate or update
+    Crypto(CryptoArgs),
+    /// Seal a secret for a file that busker.toml names
+    Encrypt(EncryptArgs),
+    /// Open what `encrypt` sealed
+    Decrypt(DecryptArgs),
+    /// Show the logs of the nodes, merged by time
+    Logs(LogsArgs),
+    /// Look for what is wrong, and say what to do
+    Doctor(DoctorArgs),
     /// Show the supervision tree
     Tree(TreeArgs),
     /// Show what happened to actors
@@ -72,9 +111,32 @@ pub(crate) enum Command {
     /// Show the exit codes
     #[command(long_about = Exit::table())]
     ExitCodes,
+    /// Write a completion script to standard output
+    Completions {
+        /// The shell it is for
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual: one page to standard output, or all pages to a folder
+    Man {
+        /// Folder for the pages, one for each command
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Run again what --store-config kept
+    FromConfig {
+        /// The file
+        file: PathBuf,
+    },
     /// What `start` runs
-    #[command(subcommand, hide = true)]
-    Node(NodeCommand),
+    #[command(hide = true)]
+    RunNode {
+        /// Folder of the node
+        dir: PathBuf,
+        /// Leave the terminal it was started from
+        #[arg(long)]
+        detached: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,6 +254,22 @@ pub(crate) enum Format {
     Yaml,
 }
 
+/// How an answer is printed that people read as a table.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Print {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// How an answer is printed that is one object.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PrintObject {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(crate) format: Format,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
     /// An environment, or the folder of one node
@@ -211,17 +289,30 @@ pub(crate) enum ServiceCommand {
         dir: PathBuf,
         /// The file
         file: PathBuf,
+        #[command(flatten)]
+        print: Print,
     },
     /// List services with their counters
     List(InfoArgs),
+    /// Show a service: what it takes and answers, its limits, its channels
+    Get {
+        #[command(flatten)]
+        service: NamedService,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Print the source it was deployed from
+    Source(NamedService),
+    /// Change its settings; those that are not given stay
+    Edit(EditServiceArgs),
     /// Undeploy the package that defines a service
     Delete {
-        /// An environment, or the folder of one node
-        dir: PathBuf,
-        /// Name of the service
-        name: String,
+        #[command(flatten)]
+        service: NamedService,
         #[command(flatten)]
         confirm: ConfirmArgs,
+        #[command(flatten)]
+        print: Print,
     },
     /// Run an older version of a package again
     Rollback {
@@ -234,30 +325,61 @@ pub(crate) enum ServiceCommand {
         to: Option<i64>,
         #[command(flatten)]
         confirm: ConfirmArgs,
+        #[command(flatten)]
+        print: Print,
     },
     /// Keep a WSDL for a service; its SOAP channels answer ?wsdl with it
     SetWsdl {
-        /// An environment, or the folder of one node
-        dir: PathBuf,
-        /// Name of the service
-        name: String,
+        #[command(flatten)]
+        service: NamedService,
         /// The file
         file: PathBuf,
     },
     /// Print the WSDL that was kept for a service, byte for byte
-    GetWsdl {
-        /// An environment, or the folder of one node
-        dir: PathBuf,
-        /// Name of the service
-        name: String,
-    },
+    GetWsdl(NamedService),
     /// Let the WSDL of a service go; ?wsdl answers the generated one again
-    DeleteWsdl {
-        /// An environment, or the folder of one node
-        dir: PathBuf,
-        /// Name of the service
-        name: String,
-    },
+    DeleteWsdl(NamedService),
+}
+
+/// A service that is named.
+#[derive(Debug, Args)]
+pub(crate) struct NamedService {
+    /// An environment, or the folder of one node
+    pub(crate) dir: PathBuf,
+    /// Name of the service
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EditServiceArgs {
+    #[command(flatten)]
+    pub(crate) service: NamedService,
+    /// Whether it takes work
+    #[arg(long)]
+    pub(crate) active: Option<bool>,
+    /// Longest run, in milliseconds; 0 leaves it to the service
+    #[arg(long, value_name = "MS")]
+    pub(crate) timeout_ms: Option<u64>,
+    /// A longer run, in milliseconds, counts as slow; 0 means none does
+    #[arg(long, value_name = "MS")]
+    pub(crate) slow_threshold_ms: Option<u64>,
+    /// Most invocations at once on one node; 0 leaves it to the service
+    #[arg(long, value_name = "N")]
+    pub(crate) max_concurrency: Option<u64>,
+    /// How asynchronous invocations are kept
+    #[arg(long, value_enum)]
+    pub(crate) delivery: Option<Delivery>,
+    #[command(flatten)]
+    pub(crate) print: Print,
+}
+
+/// How asynchronous invocations are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Delivery {
+    /// Until they have run, whatever is lost
+    Durable,
+    /// As long as the bus keeps them
+    Fast,
 }
 
 /// Format of a payload.
@@ -357,18 +479,6 @@ pub(crate) struct CallInput {
     pub(crate) set: Vec<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum NodeCommand {
-    /// Run one node in this process
-    Run {
-        /// Folder of the node
-        dir: PathBuf,
-        /// Leave the terminal it was started from
-        #[arg(long)]
-        detached: bool,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -419,7 +529,19 @@ mod tests {
             "busker service set-wsdl DIR hello hello.wsdl",
             "busker service get-wsdl DIR hello",
             "busker service delete-wsdl DIR hello",
-            "busker node run DIR/node1 --detached",
+            "busker run-node DIR/node1 --detached",
+            "busker user DIR create --name ann --role operator",
+            "busker token DIR create --name ci --token-file FILE",
+            "busker node DIR drain --name node1",
+            "busker cluster DIR edit --guarded true",
+            "busker message DIR list --service crm.get",
+            "busker ca create server DIR --host localhost --host 127.0.0.1 --out certs",
+            "busker crypto DIR rotate",
+            "busker encrypt DIR --secret-file FILE",
+            "busker logs DIR --node node1 --level warning --follow",
+            "busker doctor DIR --security --format json",
+            "busker --store-config FILE quickstart create DIR",
+            "busker from-config FILE",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }
@@ -430,7 +552,9 @@ mod tests {
         fn visit(command: &clap::Command) {
             for argument in command.get_arguments() {
                 let id = argument.get_id().as_str();
-                let is_secret = id.contains("password") || id.contains("token");
+                let is_secret = ["password", "token", "secret"]
+                    .iter()
+                    .any(|word| id.contains(word));
                 assert!(!is_secret || id.ends_with("_file"), "--{id}");
             }
             command.get_subcommands().for_each(visit);

@@ -143,7 +143,7 @@ fn spawn(node: &NodeConfig, console: &Path) -> Result<Child, Failure> {
     // A lock or a pipe of whoever runs this command would be held as long as the node lives.
     close_fds::set_fds_cloexec(FIRST_INHERITED, &[]);
     Command::new(program)
-        .args(["node", "run", "--detached"])
+        .args(["run-node", "--detached"])
         .arg(&node.dir)
         .current_dir(&node.dir)
         .stdin(Stdio::null())

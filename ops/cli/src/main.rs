@@ -4,35 +4,46 @@
 //! and token alone. Start with [`run`].
 
 mod args;
+mod ca;
+mod certificates;
+mod check_config;
 mod client;
 mod create;
+mod crypto;
+mod doctor;
 mod environment;
 mod exit;
+mod grammar;
 mod host;
 mod info;
 mod lifecycle;
+mod logs;
 mod output;
 mod payload;
 mod pid;
 mod prompt;
 mod quickstart;
+mod replay;
+mod seal;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::{
-    ApiCommand, Cli, Command, CreateCommand, EnmasseCommand, Family, NodeCommand, ObjectArgs,
-    QuickstartCommand, RevisionCommand, ServiceCommand, StartArgs,
+    ApiCommand, Cli, Command, CreateCommand, CryptoArgs, CryptoVerb, EnmasseCommand, Family,
+    ObjectArgs, QuickstartCommand, RevisionCommand, ServiceCommand, StartArgs,
 };
-use crate::client::{Client, dictionaries, enmasse, jobs, objects, revisions, services, watch};
+use crate::client::{
+    Client, dictionaries, enmasse, jobs, messages, nodes, objects, people, revisions, services,
+    watch,
+};
 use crate::environment::Environment;
 use crate::exit::{Exit, Failure};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match grammar::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers; clap prints each where it belongs.
@@ -56,7 +67,7 @@ fn main() -> ExitCode {
         output::complain(&Failure::new(Exit::Internal, "TLS was set up twice"));
         return Exit::Internal.into();
     }
-    match start_runtime(&cli.command).and_then(|runtime| runtime.block_on(run(cli.command))) {
+    match execute(cli) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             output::complain(&failure);
@@ -65,11 +76,20 @@ fn main() -> ExitCode {
     }
 }
 
+fn execute(cli: Cli) -> Result<u8, Failure> {
+    if let Some(file) = &cli.store_config {
+        replay::store(file)?;
+    }
+    start_runtime(&cli.command)?.block_on(run(cli.command))
+}
+
 /// A node uses all cores; a client waits most of the time.
 fn start_runtime(command: &Command) -> Result<Runtime, Failure> {
     let is_node = matches!(
         command,
-        Command::Node(_)
+        Command::RunNode { .. }
+            // It may turn out to be one.
+            | Command::FromConfig { .. }
             | Command::Start(StartArgs { fg: true, .. })
             | Command::Restart(StartArgs { fg: true, .. })
     );
@@ -87,28 +107,19 @@ fn start_runtime(command: &Command) -> Result<Runtime, Failure> {
 /// Runs a command; answers the exit code.
 async fn run(command: Command) -> Result<u8, Failure> {
     match command {
-        Command::Start(args) if args.fg => {
-            return lifecycle::foreground(Environment::open(&args.dir)?).await;
-        }
-        Command::Restart(args) if args.fg => {
-            let environment = Environment::open(&args.dir)?;
-            lifecycle::stop(&environment).await?;
-            return lifecycle::foreground(environment).await;
-        }
-        Command::Node(NodeCommand::Run { dir, detached }) => return run_node(&dir, detached).await,
+        Command::Start(args) => return start(args, false).await,
+        Command::Restart(args) => return start(args, true).await,
+        Command::RunNode { dir, detached } => return run_node(&dir, detached).await,
+        Command::FromConfig { file } => return Box::pin(run(replay::read(&file)?)).await,
         Command::Quickstart(QuickstartCommand::Create(args)) => quickstart::create(&args).await?,
         Command::Create(CreateCommand::Odb(args)) => create::odb(&args).await?,
         Command::Create(CreateCommand::JoinToken(args)) => create::join_token(&args).await?,
         Command::Create(CreateCommand::Node(args)) => create::node(&args).await?,
-        Command::Start(args) => lifecycle::start(&Environment::open(&args.dir)?).await?,
         Command::Stop(args) => lifecycle::stop(&Environment::open(&args.dir)?).await?,
-        Command::Restart(args) => {
-            let environment = Environment::open(&args.dir)?;
-            lifecycle::stop(&environment).await?;
-            lifecycle::start(&environment).await?;
-        }
         Command::Info(args) => info::run(&Environment::open(&args.dir)?, args.format).await?,
-        Command::CheckConfig(args) => check_config(&args.dir)?,
+        Command::CheckConfig(args) => {
+            check_config::run(&Environment::open(&args.dir)?, args.print).await?;
+        }
         Command::Service(command) => service(command).await?,
         Command::Channel(args) => object(Family::Channel, args).await?,
         Command::Outgoing(args) => object(Family::Outgoing, args).await?,
@@ -121,6 +132,17 @@ async fn run(command: Command) -> Result<u8, Failure> {
         Command::Dictionary(args) => {
             dictionaries::run(&connect(&args.dir)?, args.verb).await?;
         }
+        Command::Message(args) => messages::run(&connect(&args.dir)?, args.verb).await?,
+        Command::User(args) => people::user(&connect(&args.dir)?, args.verb).await?,
+        Command::Token(args) => people::token(&connect(&args.dir)?, args.verb).await?,
+        Command::Node(args) => nodes::node(&connect(&args.dir)?, args.verb).await?,
+        Command::Cluster(args) => nodes::cluster(&connect(&args.dir)?, args.verb).await?,
+        Command::Ca(command) => ca::run(command)?,
+        Command::Crypto(args) => crypto(args).await?,
+        Command::Encrypt(args) => seal::encrypt(&args)?,
+        Command::Decrypt(args) => seal::decrypt(&args)?,
+        Command::Logs(args) => logs::run(&Environment::open(&args.dir)?, &args).await?,
+        Command::Doctor(args) => doctor::run(&Environment::open(&args.dir)?, &args).await?,
         Command::Tree(args) => watch::tree(&connect(&args.dir)?, &args).await?,
         Command::Events(args) => watch::events(&connect(&args.dir)?, &args).await?,
         Command::Api(ApiCommand::Call {
@@ -132,8 +154,35 @@ async fn run(command: Command) -> Result<u8, Failure> {
             services::call(&connect(&dir)?, &service, &input, format).await?;
         }
         Command::ExitCodes => output::say(&Exit::table())?,
+        Command::Completions { shell } => grammar::completions(shell)?,
+        Command::Man { dir } => grammar::manual(dir.as_deref())?,
     }
     Ok(Exit::Ok.code())
+}
+
+async fn start(args: StartArgs, stops_first: bool) -> Result<u8, Failure> {
+    let environment = Environment::open(&args.dir)?;
+    if stops_first {
+        lifecycle::stop(&environment).await?;
+    }
+    if args.fg {
+        return lifecycle::foreground(environment).await;
+    }
+    lifecycle::start(&environment).await?;
+    Ok(Exit::Ok.code())
+}
+
+async fn crypto(args: CryptoArgs) -> Result<(), Failure> {
+    let environment = Environment::open(&args.dir)?;
+    match args.verb {
+        CryptoVerb::Status(print) => crypto::status(&connect(&args.dir)?, print).await,
+        CryptoVerb::Rotate => crypto::rotate(&environment, &connect(&args.dir)?).await,
+        CryptoVerb::Update {
+            listener,
+            certificate,
+            key,
+        } => crypto::update(&environment, listener, &certificate, &key),
+    }
 }
 
 fn connect(dir: &Path) -> Result<Client, Failure> {
@@ -184,24 +233,41 @@ fn revision_dir(command: &RevisionCommand) -> &Path {
 async fn service(command: ServiceCommand) -> Result<(), Failure> {
     match command {
         ServiceCommand::Invoke(args) => services::invoke(&connect(&args.dir)?, &args).await,
-        ServiceCommand::Deploy { dir, file } => services::deploy(&connect(&dir)?, &file).await,
+        ServiceCommand::Deploy { dir, file, print } => {
+            services::deploy(&connect(&dir)?, &file, print).await
+        }
         ServiceCommand::List(args) => services::list(&connect(&args.dir)?, args.format).await,
-        ServiceCommand::Delete { dir, name, confirm } => {
-            services::delete(&connect(&dir)?, &name, confirm.confirm).await
+        ServiceCommand::Get { service, print } => {
+            services::get(&connect(&service.dir)?, &service.name, print).await
         }
-        ServiceCommand::SetWsdl { dir, name, file } => {
-            services::set_wsdl(&connect(&dir)?, &name, &file).await
+        ServiceCommand::Source(service) => {
+            services::source(&connect(&service.dir)?, &service.name).await
         }
-        ServiceCommand::GetWsdl { dir, name } => services::get_wsdl(&connect(&dir)?, &name).await,
-        ServiceCommand::DeleteWsdl { dir, name } => {
-            services::delete_wsdl(&connect(&dir)?, &name).await
+        ServiceCommand::Edit(args) => services::edit(&connect(&args.service.dir)?, &args).await,
+        ServiceCommand::SetWsdl { service, file } => {
+            services::set_wsdl(&connect(&service.dir)?, &service.name, &file).await
+        }
+        ServiceCommand::GetWsdl(service) => {
+            services::get_wsdl(&connect(&service.dir)?, &service.name).await
+        }
+        ServiceCommand::DeleteWsdl(service) => {
+            services::delete_wsdl(&connect(&service.dir)?, &service.name).await
+        }
+        ServiceCommand::Delete {
+            service,
+            confirm,
+            print,
+        } => {
+            let client = connect(&service.dir)?;
+            services::delete(&client, &service.name, confirm.confirm, print).await
         }
         ServiceCommand::Rollback {
             dir,
             name,
             to,
             confirm,
-        } => services::rollback(&connect(&dir)?, &name, to, confirm.confirm).await,
+            print,
+        } => services::rollback(&connect(&dir)?, &name, to, confirm.confirm, print).await,
     }
 }
 
@@ -212,24 +278,4 @@ async fn run_node(dir: &Path, detached: bool) -> Result<u8, Failure> {
             .map_err(|error| Failure::new(Exit::Internal, format!("setsid: {error}")))?;
     }
     host::run(busker_node::NodeConfig::load(dir)?, !detached).await
-}
-
-fn check_config(dir: &Path) -> Result<(), Failure> {
-    let environment = Environment::open(dir)?;
-    let mut faults = Vec::new();
-    for node in &environment.nodes {
-        let file = node.dir.join(busker_node::CONFIG_FILE);
-        faults.extend(
-            node.check_files()
-                .iter()
-                .map(|fault| format!("{}: {fault}", file.display())),
-        );
-    }
-    if !faults.is_empty() {
-        return Err(Failure::new(Exit::Invalid, faults.join("\n")));
-    }
-    environment
-        .nodes
-        .iter()
-        .try_for_each(|node| output::say(&format!("{}: fine", node.dir.display())))
 }

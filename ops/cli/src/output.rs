@@ -36,6 +36,69 @@ pub(crate) fn structured(format: Format, value: &Value) -> Option<Result<(), Fai
     })
 }
 
+/// Prints an answer in a format; `table` draws it for people.
+pub(crate) fn print(
+    format: Format,
+    answer: &Value,
+    table: impl FnOnce(&Value) -> String,
+) -> Result<(), Failure> {
+    structured(format, answer).unwrap_or_else(|| say(&table(answer)))
+}
+
+/// Rows of an answer as columns: each a head, and the field it shows, such as `failure.message`.
+pub(crate) fn rows(rows: &Value, shown: &[(&str, &str)]) -> String {
+    let head: Vec<&str> = shown.iter().map(|(head, _)| *head).collect();
+    let rows = rows.as_array().map_or(&[][..], Vec::as_slice);
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let cells = shown.iter().map(|(_, field)| cell(inside(row, field)));
+            cells.collect()
+        })
+        .collect();
+    columns(&head, &rows)
+}
+
+fn inside<'v>(value: &'v Value, field: &str) -> &'v Value {
+    field.split('.').fold(value, |value, part| &value[part])
+}
+
+/// One object as lines of field and value; a field of a field is `settings.url_path`.
+pub(crate) fn fields(answer: &Value) -> String {
+    let mut found = Vec::new();
+    flatten("", answer, &mut found);
+    columns(&["FIELD", "VALUE"], &found)
+}
+
+fn flatten(prefix: &str, value: &Value, found: &mut Vec<Vec<String>>) {
+    match value {
+        // What is not there, or says nothing, needs no line.
+        Value::Null => {}
+        Value::String(text) if text.is_empty() => {}
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let name = if prefix.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{prefix}.{name}")
+                };
+                flatten(&name, field, found);
+            }
+        }
+        other @ (Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            found.push(vec![prefix.to_owned(), cell(other)]);
+        }
+    }
+}
+
+/// Tells how far long work is, where somebody watches.
+pub(crate) fn progress(text: &str) {
+    let mut out = io::stderr().lock();
+    if out.is_terminal() {
+        drop(writeln!(out, "{}", printable(text)));
+    }
+}
+
 /// Tells why a command failed.
 pub(crate) fn complain(failure: &Failure) {
     // With standard error gone there is nobody left to tell.
@@ -102,6 +165,8 @@ pub(crate) fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -114,6 +179,20 @@ mod tests {
             columns(&["NAME", "KIND"], &rows),
             "NAME           KIND\ncrm            http\nGrüße an alle"
         );
+    }
+
+    #[test]
+    fn an_object_is_shown_field_by_field_and_rows_by_what_they_have() {
+        let object = json!({"name": "crm", "note": null, "action": "", "settings": {"url_path": "/crm", "tags": [1]}});
+        let expected = "\
+FIELD              VALUE
+name               crm
+settings.url_path  /crm
+settings.tags      [1]";
+        assert_eq!(fields(&object), expected);
+        let list = json!([{"cid": "K1", "failure": {"class": "timeout"}}, {"cid": "K2"}]);
+        let shown = rows(&list, &[("CID", "cid"), ("WHY", "failure.class")]);
+        assert_eq!(shown, "CID  WHY\nK1   timeout\nK2");
     }
 
     #[test]

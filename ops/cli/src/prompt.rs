@@ -21,6 +21,32 @@ pub(crate) fn password_file(file: &Path) -> Result<Secret, Failure> {
     Ok(Secret::new(password))
 }
 
+/// Environment variable with the password a command asks for.
+pub(crate) const PASSWORD_VARIABLE: &str = "BUSKER_PASSWORD";
+
+/// A password from the file, else from [`PASSWORD_VARIABLE`], else from a person who types it twice.
+pub(crate) fn password(what: &str, file: Option<&Path>) -> Result<Secret, Failure> {
+    if let Some(file) = file {
+        return password_file(file);
+    }
+    if let Some(password) = busker_node::variable(PASSWORD_VARIABLE) {
+        return Ok(Secret::new(password));
+    }
+    twice(
+        what,
+        "--password-file FILE, or the variable BUSKER_PASSWORD",
+    )
+}
+
+/// A secret from the file, else from standard input, else from a person who types it twice.
+pub(crate) fn secret(what: &str, file: Option<&Path>) -> Result<Secret, Failure> {
+    match file {
+        Some(file) => password_file(file),
+        None if io::stdin().is_terminal() => twice(what, "--secret-file"),
+        None => password_file(Path::new("/dev/stdin")),
+    }
+}
+
 /// Asks twice without echo; without a terminal it names the option to use instead.
 pub(crate) fn twice(what: &str, option: &str) -> Result<Secret, Failure> {
     if !io::stdin().is_terminal() {
@@ -36,6 +62,19 @@ pub(crate) fn twice(what: &str, option: &str) -> Result<Secret, Failure> {
         return Err(Failure::new(Exit::Invalid, "a password cannot be empty"));
     }
     Ok(first)
+}
+
+/// Asks for what may be left out, twice without echo; `None` when nothing is typed.
+pub(crate) fn optional(what: &str) -> Result<Option<Secret>, Failure> {
+    let first = once(&format!("{what} (will not be echoed; empty for none): "))?;
+    if first.expose().is_empty() {
+        return Ok(None);
+    }
+    let again = once(&format!("{what} again (will not be echoed): "))?;
+    if first != again {
+        return Err(Failure::new(Exit::Invalid, "the two differ"));
+    }
+    Ok(Some(first))
 }
 
 fn once(question: &str) -> Result<Secret, Failure> {

@@ -117,7 +117,7 @@ impl Plan {
 
     async fn make(&self) -> Result<(), Failure> {
         self.folders()?;
-        let authority = authority::create(&self.dir.join("ca"))?;
+        let authority = authority::create(&self.dir.join("ca"), authority::named(authority::NAME))?;
         self.done(1, "Certificate authority created")?;
         self.keys()?;
         self.done(2, "Keys created")?;
@@ -261,6 +261,17 @@ pub(crate) fn odb_password(file: Option<&Path>) -> Result<Secret, Failure> {
         return Ok(Secret::new(password));
     }
     prompt::twice("ODB database password", "--odb-password-file")
+}
+
+/// Replaces a file, or makes it, in one step; only its owner can read it.
+pub(crate) fn replace_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut next = path.as_os_str().to_owned();
+    next.push(".new");
+    let next = PathBuf::from(next);
+    // Left by a process that was killed here.
+    drop(fs::remove_file(&next));
+    write_private(&next, text)?;
+    fs::rename(&next, path).map_err(|error| Failure::file(path, &error))
 }
 
 /// Writes a new file that only its owner can read.

@@ -18,6 +18,7 @@ mod answers;
 mod audit;
 mod changes;
 mod clusters;
+mod crypto;
 mod describe;
 mod dictionaries;
 mod enmasse;
@@ -54,6 +55,7 @@ pub fn operations(catalog: &Catalog) -> Vec<AdminService> {
     let mut all: Vec<AdminService> = catalog.iter().flat_map(crud::operations).collect();
     all.extend(audit::operations());
     all.extend(clusters::operations());
+    all.extend(crypto::operations());
     all.extend(dictionaries::operations());
     all.extend(enmasse::operations());
     all.extend(jobs::operations());

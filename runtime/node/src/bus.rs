@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use busker_bus::{
-    MessageBus, RedisConfig, RedisConsole, RedisStore, SqliteConfig, SqliteStore, Store, intake,
-    keeper, limits::Limits,
+    MessageBus, RedisConfig, RedisConsole, RedisFacts, RedisStore, SqliteConfig, SqliteStore,
+    Store, intake, keeper, limits::Limits,
 };
 use busker_kit::ChildSpec;
 use busker_model::{Fault, Secret};
 use busker_odb::Odb;
 
-use crate::config::{BUS_PASSWORD_VARIABLE, NodeConfig, variable};
+use crate::config::{BUS_PASSWORD_VARIABLE, ClusterSection, NodeConfig, variable};
 use crate::ground::{Ground, step};
 use crate::ports::BusWorker;
 
@@ -47,6 +47,37 @@ pub(crate) fn console(
     let redis = redis(config, incarnation)?;
     let console = redis.as_ref().map(RedisConsole::new);
     console.transpose().map_err(unavailable)
+}
+
+/// What each Redis that a node uses says of itself: that of its bus, and that of its cluster where it is another one. Changes
+/// nothing. An error is one that does not answer, or whose password cannot be read.
+pub async fn redis_facts(config: &NodeConfig) -> Vec<Result<RedisFacts, Fault>> {
+    let mut found = Vec::new();
+    if let Some(bus) = redis(config, "").transpose() {
+        found.push(facts(bus).await);
+    }
+    let cluster = config.cluster.as_ref();
+    if let Some(cluster) = cluster.filter(|cluster| cluster.redis != config.bus_url()) {
+        found.push(facts(redis_of_cluster(config, cluster)).await);
+    }
+    found
+}
+
+async fn facts(redis: Result<RedisConfig, Fault>) -> Result<RedisFacts, Fault> {
+    Ok(RedisFacts::ask(&redis?).await?)
+}
+
+fn redis_of_cluster(config: &NodeConfig, cluster: &ClusterSection) -> Result<RedisConfig, Fault> {
+    let wrong = step("cluster");
+    Ok(RedisConfig {
+        url: Secret::new(cluster.redis.as_str()),
+        root_certificate: cluster.redis_root_certificate(config).map_err(&wrong)?,
+        password: cluster.redis_password(config).map_err(&wrong)?,
+        node: config.node.name.clone(),
+        cluster: config.node.cluster.clone(),
+        consumer: config.node.name.clone(),
+        limits: Limits::default(),
+    })
 }
 
 /// The Redis that keeps asynchronous invocations, as the file of the node says; `None` when a file keeps them.
@@ -126,10 +157,6 @@ fn password(config: &NodeConfig) -> Result<Option<Secret>, Fault> {
         // Every node of a machine sees the variable; what its own file says goes first.
         return Ok(given.filter(|_| !config.bus.holds_password()));
     };
-    let path = config.path(file);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        let message = format!("bus.password_file: {}: {error}", path.display());
-        step("bus")(message)
-    })?;
-    Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
+    let read = config.read_secret("bus.password_file", file);
+    read.map(Some).map_err(step("bus"))
 }

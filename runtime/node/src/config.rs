@@ -6,7 +6,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use busker_model::Secret;
-use busker_odb::OdbConfig;
+use busker_odb::vault::is_sealed;
+use busker_odb::{OdbConfig, Vault};
 use serde::{Deserialize, Serialize};
 
 mod check;
@@ -30,6 +31,9 @@ pub const ODB_PASSWORD_VARIABLE: &str = "BUSKER_ODB_PASSWORD";
 pub const BUS_PASSWORD_VARIABLE: &str = "BUSKER_BUS_PASSWORD";
 /// Environment variable with the interpreter for Python services.
 pub const PYTHON_VARIABLE: &str = "BUSKER_PYTHON";
+
+/// Place for which `busker encrypt` seals what a file that holds a secret may hold in its stead.
+pub const SEALED_FILE_PLACE: &str = "environment/file";
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -248,22 +252,35 @@ impl NodeConfig {
         })
     }
 
-    /// A secret in a file of its own.
-    fn read_secret(&self, field: &str, file: &Path) -> Result<Secret, ConfigError> {
+    /// A secret in a file of its own, as it is or sealed with the key of this node.
+    pub(crate) fn read_secret(&self, field: &str, file: &Path) -> Result<Secret, ConfigError> {
         let text = self.read_text(field, file)?;
-        Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+        let text = text.trim_end_matches(['\r', '\n']);
+        if !is_sealed(text) {
+            return Ok(Secret::new(text));
+        }
+        let vault = Vault::open(&self.key_path());
+        let opened = vault.and_then(|vault| vault.open_sealed(SEALED_FILE_PLACE, text));
+        opened.map_err(|error| {
+            self.unreadable(field, format!("{}: {error}", self.path(file).display()))
+        })
     }
 
     fn read_text(&self, field: &str, file: &Path) -> Result<String, ConfigError> {
         let path = self.path(file);
-        std::fs::read_to_string(&path).map_err(|error| ConfigError {
+        std::fs::read_to_string(&path)
+            .map_err(|error| self.unreadable(field, format!("{}: {error}", path.display())))
+    }
+
+    fn unreadable(&self, field: &str, message: String) -> ConfigError {
+        ConfigError {
             file: self.dir.join(CONFIG_FILE),
             faults: vec![ConfigFault {
                 line: None,
                 field: field.to_owned(),
-                message: format!("{}: {error}", path.display()),
+                message,
             }],
-        })
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use busker_model::{ErrorClass, Fault};
 use busker_odb::{Odb, Vault};
 use busker_outgoing::Outgoing;
 use busker_packages::Packages;
-use busker_python::{PortsCell, PythonConfig, PythonHost};
+use busker_python::{PortsCell, PythonHost};
 use busker_scheduler::{FireStore, Scheduler, SystemWall};
 use busker_service::ports::{Engine, NoKeyValue};
 use busker_service::{Ports, Registry};
@@ -20,8 +20,9 @@ use tokio::sync::watch;
 
 use crate::bus;
 use crate::cluster::{LeasedStore, Membership};
-use crate::config::{NodeConfig, PYTHON_VARIABLE, environment, variable};
+use crate::config::NodeConfig;
 use crate::feed::Feed;
+use crate::interpreter;
 use crate::ports;
 use crate::readiness::Board;
 use crate::recorder::SampleRecorder;
@@ -136,11 +137,7 @@ impl Ground {
 
     pub(crate) async fn start_python(&self) -> Result<Arc<PythonHost>, Fault> {
         let config = &self.config;
-        let mut python = PythonConfig::new(config.data_path().join("python"), &config.node.name);
-        let interpreter = config.python.interpreter.as_ref();
-        python.interpreter = interpreter.map(|path| config.path(path));
-        python.interpreter_from_env = variable(PYTHON_VARIABLE).map(Into::into);
-        python.environment = environment();
+        let mut python = interpreter::chosen(config);
         python.workers = config.python_workers();
         python.window = config.python.window.unwrap_or(python.window);
         let level = &config.telemetry.log_level;

@@ -17,6 +17,7 @@ mod feed;
 mod front;
 mod gatekeeper;
 mod ground;
+mod interpreter;
 mod listener;
 mod lockout;
 mod meter;
@@ -34,9 +35,13 @@ mod socket;
 mod tls;
 
 pub use boot::{EXIT_GAVE_UP, run};
+pub use bus::redis_facts;
+pub use busker_bus::RedisFacts;
 pub use config::{
     BUS_PASSWORD_VARIABLE, BusSection, CONFIG_FILE, ClusterSection, ClusterTransport, ConfigError,
     ConfigFault, LimitsSection, Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE,
-    OdbSection, PYTHON_VARIABLE, PythonSection, REDIS_PASSWORD_VARIABLE, ServicesSection,
-    TelemetrySection, TlsFiles, environment, redis_url, variable, wrong_name,
+    OdbSection, PYTHON_VARIABLE, PythonSection, REDIS_PASSWORD_VARIABLE, SEALED_FILE_PLACE,
+    ServicesSection, TelemetrySection, TlsFiles, environment, redis_url, variable, wrong_name,
 };
+pub use interpreter::interpreter;
+pub use tls::check_pair;

@@ -11,17 +11,25 @@ use std::time::Duration;
 use actix_web::dev::{Server, ServerHandle};
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
 use busker_kit::{ChildSpec, Pump, PumpEnded, Shutdown};
+use futures::future::BoxFuture;
 
 /// Time beyond its drain that a listener has to end its threads.
 const STOP_EXTRA: Duration = Duration::from_secs(5);
 
-type Open = Arc<dyn Fn() -> io::Result<Server> + Send + Sync>;
+type Open = Arc<dyn Fn() -> io::Result<Opened> + Send + Sync>;
+
+/// A listener that is bound.
+pub(crate) struct Opened {
+    pub(crate) server: Server,
+    /// What goes on as long as it serves, such as a look at its certificate; never ends by itself.
+    pub(crate) beside: BoxFuture<'static, ()>,
+}
 
 /// The child spec of a listener; `open` binds it, for every start.
 pub(crate) fn spec(
     name: &'static str,
     drain: Duration,
-    open: impl Fn() -> io::Result<Server> + Send + Sync + 'static,
+    open: impl Fn() -> io::Result<Opened> + Send + Sync + 'static,
 ) -> ChildSpec {
     let open: Open = Arc::new(open);
     ChildSpec::actor(name, "listener", move |_seat| {
@@ -58,12 +66,17 @@ impl Actor for ListenerActor {
         me: ActorRef<PumpEnded>,
         args: ListenerArgs,
     ) -> Result<ListenerState, ActorProcessingErr> {
-        let server = (args.0)()?;
+        let Opened { server, beside } = (args.0)()?;
         let handle = server.handle();
         let name = self.name;
         let serve = async move {
-            if let Err(error) = server.await {
-                tracing::error!("listener {name}: {error}");
+            tokio::select! {
+                ended = server => {
+                    if let Err(error) = ended {
+                        tracing::error!("listener {name}: {error}");
+                    }
+                }
+                () = beside => {}
             }
         };
         let serving = Pump::vital("listener", me, serve);

@@ -107,6 +107,8 @@ async fn report(node: &Node) {
             "version": env!("CARGO_PKG_VERSION"),
             "rust_services": built_in,
             "python": node.python.status()["host"],
+            // Their ids, after another look at the key file.
+            "vault_keys": node.ground.odb.sealing().known().unwrap_or_default(),
         }),
     };
     if let Err(error) = node.ground.odb.nodes().heartbeat(&record).await {

@@ -5,6 +5,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::HttpService;
@@ -26,9 +27,10 @@ use nix::sys::socket::{Backlog, setsockopt};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::config::{LimitsSection, Listener};
+use crate::listener::Opened;
 use crate::node::Node;
 use crate::patience::Patient;
-use crate::tls;
+use crate::tls::Certified;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 2_048;
@@ -39,7 +41,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 pub(crate) struct Socket {
     listener: Listener,
     limits: LimitsSection,
-    tls: Option<rustls::ServerConfig>,
+    tls: Option<Arc<Certified>>,
 }
 
 impl Socket {
@@ -47,7 +49,7 @@ impl Socket {
         let tls = listener
             .tls
             .as_ref()
-            .map(|files| tls::server(&node.ground.config, files))
+            .map(|files| Certified::open(&node.ground.config, files))
             .transpose()?;
         Ok(Self {
             listener: listener.clone(),
@@ -59,7 +61,7 @@ impl Socket {
     pub(crate) fn open(
         &self,
         routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
-    ) -> io::Result<Server> {
+    ) -> io::Result<Opened> {
         let listener = bind(self.listener.listen, self.limits.write_timeout_ms)?;
         let builder = Server::build()
             .workers(self.listener.workers)
@@ -68,7 +70,7 @@ impl Socket {
             .disable_signals();
         let (ending, limits) = (builder.graceful_shutdown_signal(), self.limits);
         let head = Duration::from_millis(limits.head_timeout_ms);
-        let server = match self.tls.clone() {
+        let server = match &self.tls {
             None => builder.listen("http", listener, move || {
                 fn_service(move |io: TcpStream| {
                     let peer = io.peer_addr().ok();
@@ -76,21 +78,36 @@ impl Socket {
                 })
                 .and_then(http(routes.clone(), head, ending.clone()))
             })?,
-            Some(tls) => builder.listen("https", listener, move || {
-                Acceptor::new(tls.clone())
-                    .map_init_err(drop)
-                    .map_err(TlsError::into_service_error)
-                    .map(move |io: TlsStream<TcpStream>| {
-                        let (socket, session) = io.get_ref();
-                        let peer = socket.peer_addr().ok();
-                        let shown = session.peer_certificates().and_then(<[_]>::first);
-                        let shown = shown.map(|shown| ClientCertificate::of_der(shown));
-                        (Patient::new(io, KEEP_ALIVE + head).of(shown), peer)
-                    })
-                    .and_then(http(routes.clone(), head, ending.clone()).map_err(TlsError::Service))
-            })?,
+            Some(certified) => {
+                let tls = certified.server();
+                builder.listen("https", listener, move || {
+                    Acceptor::new(tls.clone())
+                        .map_init_err(drop)
+                        .map_err(TlsError::into_service_error)
+                        .map(move |io: TlsStream<TcpStream>| {
+                            let (socket, session) = io.get_ref();
+                            let peer = socket.peer_addr().ok();
+                            let shown = session.peer_certificates().and_then(<[_]>::first);
+                            let shown = shown.map(|shown| ClientCertificate::of_der(shown));
+                            (Patient::new(io, KEEP_ALIVE + head).of(shown), peer)
+                        })
+                        .and_then(
+                            http(routes.clone(), head, ending.clone()).map_err(TlsError::Service),
+                        )
+                })?
+            }
         };
-        Ok(server.run())
+        let follow = self.tls.clone().map(Certified::follow);
+        let beside = async move {
+            match follow {
+                Some(follow) => follow.await,
+                None => std::future::pending().await,
+            }
+        };
+        Ok(Opened {
+            server: server.run(),
+            beside: Box::pin(beside),
+        })
     }
 }
 

@@ -17,16 +17,18 @@ const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An interpreter that was asked for its version.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Interpreter {
-    pub(crate) path: PathBuf,
-    pub(crate) version: String,
+pub struct Interpreter {
+    /// The program.
+    pub path: PathBuf,
+    /// Such as `3.11.2`.
+    pub version: String,
 }
 
 /// The interpreter of the rule: configuration, `BUSKER_PYTHON`, `/usr/bin/python3`, then `PATH`.
 ///
 /// # Errors
 /// `Unavailable`, code `python-missing`, with the remedy.
-pub(crate) async fn find(config: &PythonConfig) -> Result<Interpreter, Fault> {
+pub async fn find(config: &PythonConfig) -> Result<Interpreter, Fault> {
     let Some(path) = choose(config, Path::is_file) else {
         return Err(missing("no python3 was found"));
     };

@@ -28,4 +28,5 @@ mod zygote;
 
 pub use config::{Limits, PythonConfig, default_workers};
 pub use host::{PythonHost, VERIFY_TIMEOUT};
+pub use interpreter::{Interpreter, find as find_interpreter};
 pub use worker::PortsCell;

@@ -42,7 +42,8 @@ pub mod wsdls;
 pub use config::{OdbConfig, POSTGRES_POOL_SIZE, SqliteSync};
 pub use error::{OdbError, Result};
 pub use objects::{
-    Batch, Change, Changes, Digest, ListFilter, ObjectChange, ObjectWrite, OnUse, Page, SecretWrite,
+    Batch, Change, Changes, Digest, ListFilter, ObjectChange, ObjectWrite, OnUse, Page, Resealed,
+    Sealing, SecretWrite,
 };
 pub use odb::Odb;
 pub use passwords::{PasswordCost, Passwords};

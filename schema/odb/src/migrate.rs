@@ -11,6 +11,11 @@ pub(crate) fn runner() -> refinery::Runner {
     embedded::migrations::runner()
 }
 
+/// How many there are.
+pub(crate) fn count() -> i64 {
+    i64::try_from(runner().get_migrations().len()).unwrap_or(i64::MAX)
+}
+
 /// A migration that did not go through; what it did is rolled back.
 #[expect(
     clippy::needless_pass_by_value,

@@ -1,7 +1,8 @@
 //! Objects: everything that is configured, with its references, its history and its deletions.
 //!
 //! Reading is here; `write` has create and edit, `delete` what it says, `batch` many of them at one revision, `references` who uses whom,
-//! `secrets` what is sealed, `history` what was done, `past` what was, `changes` what a node has to catch up with.
+//! `secrets` what is sealed, `sealing` with which key, `history` what was done, `past` what was, `changes` what a node has to catch
+//! up with.
 
 mod batch;
 mod changes;
@@ -9,6 +10,7 @@ mod delete;
 mod history;
 mod past;
 mod references;
+mod sealing;
 mod secrets;
 mod write;
 
@@ -22,6 +24,7 @@ pub use self::batch::{Applied, Batch, ObjectChange};
 pub use self::changes::{Change, Changes, Digest};
 pub use self::history::HistoryEntry;
 pub use self::past::{Difference, Differences, Revision};
+pub use self::sealing::{RESEAL_OBJECTS, Resealed, Sealing};
 pub use self::secrets::{SecretWrite, redacted};
 use crate::error::{OdbError, Result};
 use crate::odb::{Odb, one};

@@ -16,7 +16,7 @@ use crate::joins::Joins;
 use crate::lives::Lives;
 use crate::nodes::Nodes;
 use crate::nonces::Nonces;
-use crate::objects::Objects;
+use crate::objects::{Objects, Sealing};
 use crate::outbox::Outbox;
 use crate::packages::Packages;
 use crate::roles::Roles;
@@ -78,6 +78,16 @@ impl Odb {
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<i64> {
         self.inner.hint.subscribe()
+    }
+
+    /// How many of the migrations of this version the database has, and how many there are. Changes nothing.
+    ///
+    /// # Errors
+    /// `Refused` when it was never migrated.
+    pub async fn migrations(&self) -> Result<(i64, i64)> {
+        const SQL: &str = "SELECT COUNT(*) FROM refinery_schema_history";
+        let applied = one(self.query(SQL, Vec::new()).await?, "migrations")?.int()?;
+        Ok((applied, crate::migrate::count()))
     }
 
     /// Whether the database answers.
@@ -160,6 +170,12 @@ impl Odb {
     #[must_use]
     pub fn roles(&self) -> Roles<'_> {
         Roles::new(self)
+    }
+
+    /// Which key seals secrets, and which one sealed what.
+    #[must_use]
+    pub fn sealing(&self) -> Sealing<'_> {
+        Sealing::new(self)
     }
 
     /// Durable asynchronous invocations.

@@ -21,9 +21,9 @@ use crate::error::{BusError, Result};
 /// Connections for scripts; each carries many at once.
 const POOL_SIZE: usize = 4;
 /// Longest time to connect, and to get a connection of the pool.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time for one script. The driver's own 0.5 s is less than a fork of a large Redis takes.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// First and longest pause before the next try to listen.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -210,7 +210,7 @@ pub(super) fn connection_info(config: &RedisConfig) -> Result<ConnectionInfo> {
     Ok(client.get_connection_info().clone())
 }
 
-fn away(error: &redis::RedisError) -> BusError {
+pub(super) fn away(error: &redis::RedisError) -> BusError {
     BusError::unavailable(format!("Redis: {error}"))
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Format, ObjectVerb};
+use super::{Format, ObjectVerb, PrintObject};
 
 #[derive(Debug, Args)]
 pub(crate) struct JobArgs {
@@ -14,28 +14,26 @@ pub(crate) struct JobArgs {
     pub(crate) verb: JobVerb,
 }
 
+/// A job that is named.
+#[derive(Debug, Args)]
+pub(crate) struct NamedJob {
+    /// Name
+    #[arg(long)]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) print: PrintObject,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum JobVerb {
     #[command(flatten)]
     Object(ObjectVerb),
     /// Run it now, paused or not
-    Execute {
-        /// Name
-        #[arg(long)]
-        name: String,
-    },
+    Execute(NamedJob),
     /// Skip its fires until it is resumed
-    Pause {
-        /// Name
-        #[arg(long)]
-        name: String,
-    },
+    Pause(NamedJob),
     /// Let its schedule count again
-    Resume {
-        /// Name
-        #[arg(long)]
-        name: String,
-    },
+    Resume(NamedJob),
     /// Show what became of its fires and why, newest first
     History {
         /// Name

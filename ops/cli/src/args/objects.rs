@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{ConfirmArgs, Format};
+use super::{ConfirmArgs, Format, PasswordArgs, PrintObject};
 
 /// Families that have a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub(crate) enum ObjectVerb {
         #[command(flatten)]
         confirm: ConfirmArgs,
     },
+    /// Change its password
+    ChangePassword {
+        #[command(flatten)]
+        named: Named,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
     /// Show one
     Get(Named),
     /// List them
@@ -89,6 +96,8 @@ pub(crate) struct Named {
     /// Which one of two that share the name, such as the soap one
     #[arg(long)]
     pub(crate) transport: Option<String>,
+    #[command(flatten)]
+    pub(crate) print: PrintObject,
 }
 
 /// Settings from the command line.
@@ -112,9 +121,13 @@ pub(crate) struct WriteArgs {
     /// Create it switched off
     #[arg(long)]
     pub(crate) inactive: bool,
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
     /// The whole object as the API takes it: JSON, @FILE or -
-    #[arg(long, conflicts_with_all = ["name", "set", "inactive"])]
+    #[arg(long, conflicts_with_all = ["name", "set", "inactive", "password_file"])]
     pub(crate) json: Option<String>,
+    #[command(flatten)]
+    pub(crate) print: PrintObject,
 }
 
 #[derive(Debug, Args)]
@@ -139,4 +152,6 @@ pub(crate) struct EditArgs {
     /// The whole edit as the API takes it: JSON, @FILE or -
     #[arg(long, conflicts_with_all = ["name", "transport", "new_name", "active", "set"])]
     pub(crate) json: Option<String>,
+    #[command(flatten)]
+    pub(crate) print: PrintObject,
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Client, objects};
-use crate::args::{Family, Format, JobVerb, ObjectVerb};
+use crate::args::{Family, Format, JobVerb, NamedJob, ObjectVerb};
 use crate::exit::Failure;
 use crate::output;
 
@@ -14,9 +14,9 @@ const KINDS: [&str; 3] = ["cron", "interval", "one-time"];
 pub(crate) async fn run(client: &Client, verb: JobVerb) -> Result<(), Failure> {
     match verb {
         JobVerb::Object(verb) => object(client, verb).await,
-        JobVerb::Execute { name } => plain(client, "execute", &name).await,
-        JobVerb::Pause { name } => plain(client, "pause", &name).await,
-        JobVerb::Resume { name } => plain(client, "resume", &name).await,
+        JobVerb::Execute(job) => plain(client, "execute", &job).await,
+        JobVerb::Pause(job) => plain(client, "pause", &job).await,
+        JobVerb::Resume(job) => plain(client, "resume", &job).await,
         JobVerb::History {
             name,
             limit,
@@ -24,7 +24,7 @@ pub(crate) async fn run(client: &Client, verb: JobVerb) -> Result<(), Failure> {
         } => {
             let input = json!({"name": name, "limit": limit});
             let answer = client.call("busker.job.history", &input).await?;
-            print(format, &answer, history)
+            output::print(format, &answer, history)
         }
         JobVerb::NextFires {
             name,
@@ -33,19 +33,16 @@ pub(crate) async fn run(client: &Client, verb: JobVerb) -> Result<(), Failure> {
         } => {
             let input = json!({"name": name, "count": count});
             let answer = client.call("busker.job.next-fires", &input).await?;
-            print(format, &answer, next_fires)
+            output::print(format, &answer, next_fires)
         }
     }
 }
 
-async fn plain(client: &Client, word: &str, name: &str) -> Result<(), Failure> {
+async fn plain(client: &Client, word: &str, job: &NamedJob) -> Result<(), Failure> {
     let service = format!("busker.job.{word}");
-    let answer = client.call(&service, &json!({"name": name})).await?;
-    print(Format::Json, &answer, |_| String::new())
-}
-
-fn print(format: Format, answer: &Value, table: fn(&Value) -> String) -> Result<(), Failure> {
-    output::structured(format, answer).unwrap_or_else(|| output::say(&table(answer)))
+    let input = json!({ "name": job.name });
+    let answer = client.call(&service, &input).await?;
+    output::print(job.print.format, &answer, output::fields)
 }
 
 /// The verbs all objects have. A name stands for one job, so its kind need not be told.
@@ -60,7 +57,10 @@ async fn object(client: &Client, mut verb: ObjectVerb) -> Result<(), Failure> {
         ObjectVerb::Delete { named, .. } | ObjectVerb::Get(named) => {
             Some((&named.name, &mut named.kind))
         }
-        ObjectVerb::Create(_) | ObjectVerb::List { .. } | ObjectVerb::Ping(_) => None,
+        ObjectVerb::Create(_)
+        | ObjectVerb::List { .. }
+        | ObjectVerb::Ping(_)
+        | ObjectVerb::ChangePassword { .. } => None,
     };
     if let Some((name, kind @ None)) = told {
         let input = json!({"name": name, "limit": 1});
@@ -83,7 +83,7 @@ async fn list(client: &Client, filter: Option<&str>, format: Format) -> Result<(
     all.sort_by(|a, b| a["name"].as_str().cmp(&b["name"].as_str()));
     let total = all.len();
     let answer = json!({"objects": all, "total": total});
-    print(format, &answer, objects::table)
+    output::print(format, &answer, objects::table)
 }
 
 fn rows(answer: &Value, columns: &[&str]) -> Vec<Vec<String>> {

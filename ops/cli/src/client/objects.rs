@@ -1,13 +1,13 @@
-//! Configured objects: `busker channel|outgoing|security|job DIR create|edit|delete|get|list|ping`.
+//! Configured objects: `busker channel|outgoing|security|job DIR create|edit|delete|get|list|ping|change-password`.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::Client;
-use crate::args::{Family, Format, ObjectVerb};
+use super::{Client, secrets};
+use crate::args::{Family, Format, Named, ObjectVerb, PasswordArgs, WriteArgs};
 use crate::exit::{Exit, Failure};
-use crate::{output, payload};
+use crate::{output, payload, prompt};
 
 /// Most objects of a list.
 const LIST_LIMIT: u32 = 1000;
@@ -27,39 +27,55 @@ const COLUMNS: [&str; 8] = [
 
 /// Runs one verb.
 pub(crate) async fn run(client: &Client, family: Family, verb: ObjectVerb) -> Result<(), Failure> {
-    let (kind, word, input, format) = request(verb)?;
-    let service = match (family, kind, word) {
+    let asked = request(verb)?;
+    let service = match (family, asked.kind, asked.word) {
         // Who asks for definitions seldom cares of which kind they are.
         (Family::Security, None, "list") => "busker.security.list".to_owned(),
-        (_, kind, _) => {
+        (_, kind, word) => {
             let kind = kind.unwrap_or_else(|| family.default_kind().to_owned());
             format!("busker.{}.{kind}.{word}", family.as_str())
         }
     };
+    let mut input = asked.input;
+    if let Some(password) = asked.password {
+        secrets::complete(client, &service, &mut input, &password).await?;
+    }
     let answer = client.call(&service, &input).await?;
-    match output::structured(format, &answer) {
-        Some(printed) => printed,
-        None => output::say(&table(&answer)),
+    output::print(asked.format, &answer, |answer| {
+        if answer["objects"].is_array() {
+            table(answer)
+        } else {
+            output::fields(answer)
+        }
+    })
+}
+
+/// What a verb asks of the API.
+struct Asked {
+    /// Kind, if it was named.
+    kind: Option<String>,
+    word: &'static str,
+    input: Value,
+    format: Format,
+    /// Where secrets come from that its settings need and lack; `None` when it takes none.
+    password: Option<PasswordArgs>,
+}
+
+impl Asked {
+    fn new(kind: Option<String>, word: &'static str, input: Value, format: Format) -> Self {
+        Self {
+            kind,
+            word,
+            input,
+            format,
+            password: None,
+        }
     }
 }
 
-/// Kind, if it was named, word, input and format of a verb.
-type Asked = (Option<String>, &'static str, Value, Format);
-
-/// What a verb asks of the API.
 fn request(verb: ObjectVerb) -> Result<Asked, Failure> {
     Ok(match verb {
-        ObjectVerb::Create(args) => {
-            let input = match args.json {
-                Some(text) => whole(&text)?,
-                None => json!({
-                    "name": args.name,
-                    "active": !args.inactive,
-                    "settings": settings(&args.settings.set)?,
-                }),
-            };
-            (args.kind, "create", input, Format::Json)
-        }
+        ObjectVerb::Create(args) => create(args)?,
         ObjectVerb::Edit(args) => {
             let input = match args.json {
                 Some(text) => whole(&text)?,
@@ -71,42 +87,67 @@ fn request(verb: ObjectVerb) -> Result<Asked, Failure> {
                     ("settings", Value::Object(settings(&args.settings.set)?)),
                 ]),
             };
-            (args.kind, "edit", input, Format::Json)
+            Asked::new(args.kind, "edit", input, args.print.format)
         }
         ObjectVerb::Delete {
             named,
             cascade,
             confirm,
         } => {
-            let cascade = if cascade { json!(true) } else { Value::Null };
-            let fields = [
-                ("name", json!(named.name)),
-                ("transport", json!(named.transport)),
-                ("cascade", cascade),
-                ("confirm", json!(confirm.confirm)),
-            ];
-            (named.kind, "delete", given(&fields), Format::Json)
+            let mut input = by_name(&named);
+            if cascade {
+                input["cascade"] = json!(true);
+            }
+            if let Some(confirm) = confirm.confirm {
+                input["confirm"] = json!(confirm);
+            }
+            Asked::new(named.kind, "delete", input, named.print.format)
+        }
+        ObjectVerb::ChangePassword { named, password } => {
+            let what = format!("Password of {}", named.name);
+            let password = prompt::password(&what, password.password_file.as_deref())?;
+            let mut input = by_name(&named);
+            input["password1"] = json!(password.expose());
+            input["password2"] = json!(password.expose());
+            Asked::new(named.kind, "change-password", input, named.print.format)
         }
         ObjectVerb::Get(named) => {
-            let fields = [
-                ("name", json!(named.name)),
-                ("transport", json!(named.transport)),
-            ];
-            (named.kind, "get", given(&fields), Format::Json)
+            let input = by_name(&named);
+            Asked::new(named.kind, "get", input, named.print.format)
         }
         ObjectVerb::Ping(named) => {
-            let fields = [
-                ("name", json!(named.name)),
-                ("transport", json!(named.transport)),
-            ];
-            (named.kind, "ping", given(&fields), Format::Json)
+            let input = by_name(&named);
+            Asked::new(named.kind, "ping", input, named.print.format)
         }
         ObjectVerb::List {
             kind,
             filter,
             format,
-        } => (kind, "list", list_input(filter.as_deref()), format),
+        } => Asked::new(kind, "list", list_input(filter.as_deref()), format),
     })
+}
+
+fn create(args: WriteArgs) -> Result<Asked, Failure> {
+    let format = args.print.format;
+    if let Some(text) = args.json {
+        return Ok(Asked::new(args.kind, "create", whole(&text)?, format));
+    }
+    let input = json!({
+        "name": args.name,
+        "active": !args.inactive,
+        "settings": settings(&args.settings.set)?,
+    });
+    let mut asked = Asked::new(args.kind, "create", input, format);
+    asked.password = Some(args.password);
+    Ok(asked)
+}
+
+fn by_name(named: &Named) -> Value {
+    let fields = [
+        ("name", json!(named.name)),
+        ("transport", json!(named.transport)),
+    ];
+    given(&fields)
 }
 
 /// An object of the fields that were given.

@@ -1,14 +1,16 @@
-//! Services: `busker service invoke|deploy|list|delete|rollback`, their WSDL, and `busker api call`.
+//! Services: `busker service invoke|deploy|list|get|source|edit|delete|rollback`, their WSDL, and `busker api call`.
 
 use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{CALL_TIMEOUT, Client, objects};
-use crate::args::{CallInput, DataFormat, Format, InvokeArgs, Transport};
+use crate::args::{
+    CallInput, DataFormat, Delivery, EditServiceArgs, Format, InvokeArgs, Print, Transport,
+};
 use crate::exit::{Exit, Failure};
 use crate::{output, payload};
 
@@ -73,7 +75,7 @@ const fn format_word(format: DataFormat) -> &'static str {
 }
 
 /// Deploys a file.
-pub(crate) async fn deploy(client: &Client, file: &Path) -> Result<(), Failure> {
+pub(crate) async fn deploy(client: &Client, file: &Path, print: Print) -> Result<(), Failure> {
     let name = file
         .file_name()
         .and_then(|name| name.to_str())
@@ -81,7 +83,7 @@ pub(crate) async fn deploy(client: &Client, file: &Path) -> Result<(), Failure> 
     let bytes = payload::read_file(file)?;
     let input = json!({ "name": name, "payload_base64": STANDARD.encode(bytes) });
     let answer = client.call("busker.service.deploy", &input).await?;
-    output::say(&deployed(&answer))
+    output::print(print.format, &answer, deployed)
 }
 
 /// Undeploys the package of a service.
@@ -89,13 +91,14 @@ pub(crate) async fn delete(
     client: &Client,
     name: &str,
     confirm: Option<String>,
+    print: Print,
 ) -> Result<(), Failure> {
     let mut input = json!({ "name": name });
     if let Some(confirm) = confirm {
         input["confirm"] = json!(confirm);
     }
     let answer = client.call("busker.service.delete", &input).await?;
-    output::say(&deployed(&answer))
+    output::print(print.format, &answer, deployed)
 }
 
 /// Runs an older package again.
@@ -104,6 +107,7 @@ pub(crate) async fn rollback(
     name: &str,
     to: Option<i64>,
     confirm: Option<String>,
+    print: Print,
 ) -> Result<(), Failure> {
     let mut input = json!({ "name": name });
     if let Some(to) = to {
@@ -113,7 +117,68 @@ pub(crate) async fn rollback(
         input["confirm"] = json!(confirm);
     }
     let answer = client.call("busker.service.rollback", &input).await?;
-    output::say(&deployed(&answer))
+    output::print(print.format, &answer, deployed)
+}
+
+/// Shows a service.
+pub(crate) async fn get(client: &Client, name: &str, print: Print) -> Result<(), Failure> {
+    let input = json!({ "name": name });
+    let answer = client.call("busker.service.get", &input).await?;
+    output::print(print.format, &answer, output::fields)
+}
+
+/// Prints the source of a service alone.
+pub(crate) async fn source(client: &Client, name: &str) -> Result<(), Failure> {
+    let input = json!({ "name": name });
+    let answer = client.call("busker.service.source", &input).await?;
+    if let Some(source) = answer["source"].as_str() {
+        return output::body(source.as_bytes());
+    }
+    let file = output::cell(&answer["file"]);
+    let message = format!(
+        "{name} came in an archive, {file}, which is no text: \
+         `busker api call DIR busker.service.source` has it in Base64"
+    );
+    Err(Failure::new(Exit::Invalid, message))
+}
+
+/// Changes the settings of a service; they are made when it has none.
+pub(crate) async fn edit(client: &Client, args: &EditServiceArgs) -> Result<(), Failure> {
+    let mut settings = Map::new();
+    let numbers = [
+        ("timeout_ms", args.timeout_ms),
+        ("slow_threshold_ms", args.slow_threshold_ms),
+        ("max_concurrency", args.max_concurrency),
+    ];
+    for (name, given) in numbers {
+        if let Some(number) = given {
+            let number = Some(number).filter(|&number| number > 0);
+            settings.insert(name.to_owned(), json!(number));
+        }
+    }
+    if let Some(delivery) = args.delivery {
+        let word = match delivery {
+            Delivery::Durable => "durable",
+            Delivery::Fast => "fast",
+        };
+        settings.insert("delivery".to_owned(), json!(word));
+    }
+    if settings.is_empty() && args.active.is_none() {
+        return Err(Failure::usage("name what to change: see --help"));
+    }
+    let input = json!({"name": args.service.name, "active": args.active, "settings": settings});
+    let answer = match client.call("busker.service.settings.edit", &input).await {
+        Err(failure) if failure.exit == Exit::NotFound => {
+            // Only of a service that is there: a typing error must not leave settings behind.
+            let named = json!({ "name": args.service.name });
+            client.call("busker.service.get", &named).await?;
+            client
+                .call("busker.service.settings.create", &input)
+                .await?
+        }
+        other => other?,
+    };
+    output::print(args.print.format, &answer, output::fields)
 }
 
 /// One line about a package: `stockmarket.py, package 53: active (stockmarket.get-market-cap)`.

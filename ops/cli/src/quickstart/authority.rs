@@ -1,13 +1,13 @@
 //! The certificate authority of an environment, and the certificates of its nodes.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use busker_kit::clock;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use time::OffsetDateTime;
 
@@ -18,7 +18,10 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Certificates hold from a little before they are made, for clocks that are behind.
 const BEFORE: Duration = DAY;
 const AUTHORITY_DAYS: u32 = 3650;
-const NODE_DAYS: u32 = 825;
+/// Days the certificate of a node holds.
+pub(crate) const NODE_DAYS: u32 = 825;
+/// Name of an authority that was given none.
+pub(crate) const NAME: &str = "Busker environment CA";
 
 /// An authority that can issue certificates.
 pub(crate) struct Authority {
@@ -27,9 +30,13 @@ pub(crate) struct Authority {
 }
 
 /// Makes an authority: `ca.pem`, and `ca.key` with mode 0600.
-pub(crate) fn create(folder: &Path) -> Result<Authority, Failure> {
+pub(crate) fn create(folder: &Path, name: DistinguishedName) -> Result<Authority, Failure> {
     let key = KeyPair::generate().map_err(failed)?;
-    let params = params()?;
+    let mut params = CertificateParams::default();
+    params.distinguished_name = name;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    (params.not_before, params.not_after) = validity(AUTHORITY_DAYS)?;
     let certificate = params.self_signed(&key).map_err(failed)?.pem();
     write_private(&folder.join("ca.key"), &key.serialize_pem())?;
     write_private(&folder.join("ca.pem"), &certificate)?;
@@ -39,6 +46,13 @@ pub(crate) fn create(folder: &Path) -> Result<Authority, Failure> {
     })
 }
 
+/// A name that is nothing but a name.
+pub(crate) fn named(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    name
+}
+
 /// The authority that [`create`] made in that folder.
 pub(crate) fn open(folder: &Path) -> Result<Authority, Failure> {
     let read = |file: &str| {
@@ -46,22 +60,11 @@ pub(crate) fn open(folder: &Path) -> Result<Authority, Failure> {
         std::fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))
     };
     let key = KeyPair::from_pem(&read("ca.key")?).map_err(failed)?;
+    let certificate = read("ca.pem")?;
     Ok(Authority {
-        issuer: Issuer::new(params()?, key),
-        certificate: read("ca.pem")?,
+        issuer: Issuer::from_ca_cert_pem(&certificate, key).map_err(failed)?,
+        certificate,
     })
-}
-
-/// What the authority's own certificate says; of an authority that is opened, its name and uses matter alone.
-fn params() -> Result<CertificateParams, Failure> {
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Busker environment CA");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    (params.not_before, params.not_after) = validity(AUTHORITY_DAYS)?;
-    Ok(params)
 }
 
 /// What a node shows the others.
@@ -74,8 +77,13 @@ pub(crate) struct Issued {
 impl Issued {
     /// Writes `node.pem`, `node.key`, and the authority's `ca.pem`.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), Failure> {
-        write_private(&folder.join("node.key"), &self.key)?;
-        write_private(&folder.join("node.pem"), &self.certificate)?;
+        self.write_as(folder, "node")
+    }
+
+    /// Writes them with another first name.
+    pub(crate) fn write_as(&self, folder: &Path, name: &str) -> Result<(), Failure> {
+        write_private(&folder.join(format!("{name}.key")), &self.key)?;
+        write_private(&folder.join(format!("{name}.pem")), &self.certificate)?;
         write_private(&folder.join("ca.pem"), &self.authority)
     }
 }
@@ -83,26 +91,53 @@ impl Issued {
 impl Authority {
     /// Issues a certificate for a node's name and the loopback address.
     pub(crate) fn issue(&self, node: &str) -> Result<Issued, Failure> {
+        self.issue_for(&node_hosts(node), NODE_DAYS)
+    }
+
+    /// Issues a certificate for names and addresses.
+    pub(crate) fn issue_for(&self, hosts: &[String], days: u32) -> Result<Issued, Failure> {
         let key = KeyPair::generate().map_err(failed)?;
-        let names = vec!["localhost".to_owned(), node.to_owned()];
-        let mut params = CertificateParams::new(names).map_err(failed)?;
-        let loopback = SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        params.subject_alt_names.push(loopback);
-        params.distinguished_name.push(DnType::CommonName, node);
+        Ok(Issued {
+            certificate: self.sign(hosts, &key, days)?,
+            key: key.serialize_pem(),
+            authority: self.certificate.clone(),
+        })
+    }
+
+    /// A certificate for those hosts and an existing key, PEM.
+    pub(crate) fn sign(
+        &self,
+        hosts: &[String],
+        key: &KeyPair,
+        days: u32,
+    ) -> Result<String, Failure> {
+        let (addresses, names): (Vec<&String>, Vec<&String>) = hosts
+            .iter()
+            .partition(|host| host.parse::<IpAddr>().is_ok());
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        let mut params = CertificateParams::new(names).map_err(|error| {
+            Failure::usage(format!("{}: no name of a host: {error}", hosts.join(", ")))
+        })?;
+        let addresses = addresses.iter().filter_map(|address| address.parse().ok());
+        params
+            .subject_alt_names
+            .extend(addresses.map(SanType::IpAddress));
+        params.distinguished_name = named(hosts.first().map_or("", String::as_str));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
         params.use_authority_key_identifier_extension = true;
-        (params.not_before, params.not_after) = validity(NODE_DAYS)?;
-        let certificate = params.signed_by(&key, &self.issuer).map_err(failed)?;
-        Ok(Issued {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-            authority: self.certificate.clone(),
-        })
+        (params.not_before, params.not_after) = validity(days)?;
+        let certificate = params.signed_by(key, &self.issuer).map_err(failed)?;
+        Ok(certificate.pem())
     }
+}
+
+/// What the certificate of a node is for: its name first, by which the others know it.
+pub(crate) fn node_hosts(node: &str) -> Vec<String> {
+    [node, "localhost", "127.0.0.1"].map(str::to_owned).to_vec()
 }
 
 fn validity(days: u32) -> Result<(OffsetDateTime, OffsetDateTime), Failure> {

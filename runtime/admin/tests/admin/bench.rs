@@ -330,10 +330,15 @@ pub(crate) struct Bench {
     runners: Vec<Arc<dyn Runner>>,
     ports: Arc<Ports>,
     asked: mpsc::Receiver<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Bench {
+    /// File with the keys of the vault.
+    pub(crate) fn key_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("busker.key")
+    }
+
     pub(crate) async fn new() -> Self {
         Self::with(Catalog::builtin(), 1).await
     }
@@ -388,7 +393,7 @@ impl Bench {
             runners: busker_admin::services(deps).unwrap(),
             ports,
             asked,
-            _folder: folder,
+            folder,
         }
     }
 

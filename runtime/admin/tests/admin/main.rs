@@ -8,6 +8,7 @@
 
 mod bench;
 mod contract;
+mod crypto;
 mod dictionaries;
 mod enmasse;
 mod hand_written;

@@ -1,7 +1,7 @@
 //! What a configuration that can be read may still have wrong.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use busker_model::name::check_object_name;
 use busker_model::object::Violation;
@@ -106,6 +106,28 @@ impl NodeConfig {
             );
         }
         faults
+    }
+
+    /// Files that hold a secret each, which may be sealed, by field.
+    #[must_use]
+    pub fn secret_files(&self) -> Vec<(&'static str, PathBuf)> {
+        let cluster = self.cluster.as_ref();
+        let named = [
+            ("odb.password_file", self.odb.password_file.as_ref()),
+            ("bus.password_file", self.bus.password_file.as_ref()),
+            (
+                "cluster.redis_password_file",
+                cluster.and_then(|cluster| cluster.redis_password_file.as_ref()),
+            ),
+            (
+                "cluster.secret_file",
+                cluster.map(|cluster| &cluster.secret_file),
+            ),
+        ];
+        let named = named.into_iter();
+        named
+            .filter_map(|(field, file)| Some((field, self.path(file?))))
+            .collect()
     }
 
     /// Faults of the files the configuration names, and of the folder itself.

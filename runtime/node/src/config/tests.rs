@@ -280,3 +280,26 @@ fn what_cannot_be_a_cluster_is_refused_by_field_with_the_remedy() {
         assert!(!said.contains("hunter2"), "{said}");
     }
 }
+
+#[test]
+fn a_password_file_may_be_sealed_with_the_key_of_the_node() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = parse(&WHOLE.replace(
+        "url = \"sqlite:data/odb.db\"",
+        "url = \"postgresql://busker@db/busker\"\npassword_file = \"odb.password\"",
+    ))
+    .unwrap();
+    config.dir = folder.path().to_owned();
+    let vault = Vault::create(&config.key_path()).unwrap();
+    let sealed = vault.seal(SEALED_FILE_PLACE, &Secret::new("hunter2"));
+    let sealed = sealed.unwrap();
+    std::fs::write(folder.path().join("odb.password"), format!("{sealed}\n")).unwrap();
+    let OdbConfig::Postgres { password, .. } = config.odb().unwrap() else {
+        panic!("a server");
+    };
+    assert_eq!(password.unwrap().expose(), "hunter2");
+    let moved = vault.seal("object/1/password", &Secret::new("hunter2"));
+    std::fs::write(folder.path().join("odb.password"), moved.unwrap()).unwrap();
+    let error = config.odb().unwrap_err().to_string();
+    assert!(error.contains("odb.password_file"), "{error}");
+}

@@ -12,7 +12,7 @@ use futures::FutureExt;
 use crate::error::{OdbError, Result};
 use crate::objects::history::{self, Entry};
 use crate::objects::references::{self, Owner, Target};
-use crate::objects::{CREATE_MANY_MAX, ObjectWrite, Objects, by_key, delete, find, write};
+use crate::objects::{CREATE_MANY_MAX, ObjectWrite, Objects, by_key, delete, find, sealing, write};
 use crate::odb::{Ticket, take_ticket};
 use crate::store::{Tx, bulk};
 use crate::value::values;
@@ -109,7 +109,7 @@ impl Run {
         Ok(run)
     }
 
-    async fn run(self, tx: &mut dyn Tx) -> Result<Applied> {
+    async fn run(mut self, tx: &mut dyn Tx) -> Result<Applied> {
         let count = i64::try_from(self.creates.len()).unwrap_or(i64::MAX);
         let ticket = take_ticket(tx, count).await?;
         if ticket.revision != self.seen + 1 {
@@ -119,6 +119,7 @@ impl Run {
                 current: ticket.revision - 1,
             });
         }
+        self.vault = sealing::leading(tx, self.vault).await?;
         let (deleted, before) = self.read(tx).await?;
         for object in &deleted {
             delete::remove(tx, object, ticket.revision).await?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::error::{OdbError, Result};
 use crate::objects::ObjectWrite;
 use crate::random;
-use crate::vault::{Vault, is_sealed};
+use crate::vault::{Vault, is_sealed, key_of};
 
 /// What a write does with a secret setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,35 @@ pub(super) fn seal(
         }
     }
     Ok(settings)
+}
+
+/// Seals every secret of an object again, with the first key of the vault; answers whether there was one that had another.
+pub(super) fn reseal(object: &mut Object, vault: &Vault) -> Result<bool> {
+    let leading = vault.key_ids().into_iter().next().unwrap_or_default();
+    let Value::Object(fields) = &mut object.settings else {
+        return Ok(false);
+    };
+    let mut changed = false;
+    for (field, value) in fields.iter_mut() {
+        let Some(sealed) = value.as_str() else {
+            continue;
+        };
+        if key_of(sealed).is_some_and(|key| key != leading) {
+            let place = place(object.number, field);
+            let secret = vault.open_sealed(&place, sealed)?;
+            *value = Value::String(vault.seal(&place, &secret)?);
+            changed = true;
+        }
+    }
+    Ok(changed)
+}
+
+/// Ids of the keys that sealed the secrets of these settings, one for each secret.
+pub(super) fn keys_of(settings: &Value) -> Vec<&str> {
+    let fields = settings.as_object().into_iter().flatten();
+    fields
+        .filter_map(|(_, value)| key_of(value.as_str()?))
+        .collect()
 }
 
 fn keep(fields: &mut Map<String, Value>, field: &str, old: Option<&Value>) {

@@ -12,7 +12,7 @@ use crate::objects::history::{self, Entry};
 use crate::objects::references::{self, Owner, Target};
 use crate::objects::{
     CASCADE_MAX, CREATE_MANY_MAX, NAME_BYTES, ObjectWrite, Objects, SETTINGS_BYTES, find, key_of,
-    secrets,
+    sealing, secrets,
 };
 use crate::odb::{Ticket, take_ticket};
 use crate::store::{Tx, bulk};
@@ -126,6 +126,7 @@ async fn create_all(
 ) -> Result<Vec<Object>> {
     let count = i64::try_from(writes.len()).unwrap_or(i64::MAX);
     let ticket = take_ticket(tx, count).await?;
+    let vault = sealing::leading(tx, vault).await?;
     let objects = insert(tx, ticket, &writes, vault.as_deref()).await?;
     references::store(tx, &owners(&objects, &writes)).await?;
     let entries: Vec<Entry<'_>> = objects.iter().map(Entry::create).collect();
@@ -234,7 +235,8 @@ impl Edit {
         let ticket = take_ticket(tx, 0).await?;
         let before = find(tx, &self.key).await?;
         unless_stale(&before, self.expected)?;
-        let after = edited(&before, &self.write, ticket, self.vault.as_deref())?;
+        let vault = sealing::leading(tx, self.vault.clone()).await?;
+        let after = edited(&before, &self.write, ticket, vault.as_deref())?;
         if let Some(conflict) = taken(tx, &self.write, before.number).await? {
             return Err(conflict);
         }

@@ -52,16 +52,59 @@ fn a_changed_byte_does_not_open() {
 }
 
 #[test]
-fn a_rotated_vault_opens_old_secrets_and_seals_with_the_new_key() {
+fn a_new_key_opens_first_and_seals_when_it_is_told_to() {
     let (_folder, path, vault) = vault();
     let old = vault.seal("a", &Secret::new("one")).unwrap();
-    let rotated = Vault::rotate(&path).unwrap();
-    assert_eq!(rotated.open_sealed("a", &old).unwrap().expose(), "one");
-    let new = rotated.seal("a", &Secret::new("two")).unwrap();
+    let id = Vault::add_key(&path).unwrap();
+    let another = Vault::open(&path).unwrap();
+    assert_eq!(another.key_ids().last(), Some(&id));
+    assert_eq!(
+        key_of(&another.seal("a", &Secret::new("x")).unwrap()),
+        key_of(&old)
+    );
+    let led = another.led_by(&id).unwrap();
+    let new = led.seal("a", &Secret::new("two")).unwrap();
+    assert_eq!(key_of(&new), Some(id.as_str()));
+    assert_eq!(led.open_sealed("a", &old).unwrap().expose(), "one");
+    // The first vault read its file before; it looks again rather than to give up.
+    assert_eq!(vault.key_ids().len(), 1);
+    assert_eq!(vault.open_sealed("a", &new).unwrap().expose(), "two");
+    assert_eq!(vault.key_ids().len(), 2);
+    assert!(matches!(vault.led_by("00000000"), Err(OdbError::Vault(_))));
+}
+
+#[test]
+fn a_dropped_key_opens_nothing_any_more() {
+    let (_folder, path, vault) = vault();
+    let old = vault.seal("a", &Secret::new("one")).unwrap();
+    let id = Vault::add_key(&path).unwrap();
+    assert!(Vault::keep_keys(&path, &[]).is_err());
+    assert!(Vault::keep_keys(&path, &["00000000".to_owned()]).is_err());
+    vault.reload().unwrap();
+    assert_eq!(
+        vault.key_ids().len(),
+        2,
+        "what is refused leaves the file alone"
+    );
+    Vault::keep_keys(&path, std::slice::from_ref(&id)).unwrap();
+    vault.reload().unwrap();
+    assert_eq!(vault.key_ids(), [id]);
     assert!(matches!(
-        vault.open_sealed("a", &new),
+        vault.open_sealed("a", &old),
         Err(OdbError::Vault(_))
     ));
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_takes_no_more_keys_than_it_may_hold() {
+    let (_folder, path, _) = vault();
+    for _ in 1..VAULT_KEYS {
+        Vault::add_key(&path).unwrap();
+    }
+    assert!(matches!(Vault::add_key(&path), Err(OdbError::Vault(_))));
+    assert_eq!(Vault::open(&path).unwrap().key_ids().len(), VAULT_KEYS);
 }
 
 #[test]

@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 pub(crate) struct Bench {
     pub(crate) odb: Odb,
     pub(crate) config: OdbConfig,
-    vault: Arc<Vault>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _server: Option<PostgresServer>,
 }
 
@@ -36,24 +35,25 @@ impl Bench {
         server: Option<PostgresServer>,
     ) -> Self {
         let vault = Arc::new(Vault::create(&folder.path().join("busker.key")).unwrap());
-        let odb = Odb::open(config.clone())
-            .await
-            .unwrap()
-            .with_vault(Arc::clone(&vault));
+        let odb = Odb::open(config.clone()).await.unwrap().with_vault(vault);
         odb.migrate().await.unwrap();
         Self {
             odb,
             config,
-            vault,
-            _folder: folder,
+            folder,
             _server: server,
         }
+    }
+
+    /// File with the keys of its vault.
+    pub(crate) fn key_file(&self) -> std::path::PathBuf {
+        self.folder.path().join("busker.key")
     }
 
     /// The same database as another node sees it.
     pub(crate) async fn another_node(&self) -> Odb {
         let odb = Odb::open(self.config.clone()).await.unwrap();
-        odb.with_vault(Arc::clone(&self.vault))
+        odb.with_vault(Arc::new(Vault::open(&self.key_file()).unwrap()))
     }
 }
 
