@@ -31,7 +31,7 @@ impl Scene {
         environment
             .deploy("walk.py", &source("walk.there", 1))
             .await;
-        let odb = Odb::open(OdbConfig::sqlite(environment.dir.join("odb.db")));
+        let odb = Odb::open(OdbConfig::sqlite(environment.node().join("data/odb.db")));
         Self {
             odb: odb.await.unwrap(),
             environment,

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use busker_model::Secret;
 use busker_model::invocation::Role;
@@ -26,13 +27,14 @@ pub(crate) mod cluster;
 pub(crate) mod folder;
 mod password;
 mod template;
+mod zato;
 
 use folder::{Common, NodeFolder, make_private};
 
 /// First user.
 const ADMIN: &str = "admin";
 /// Steps that are not the creation of a node.
-const OTHER_STEPS: u16 = 5;
+const OTHER_STEPS: u16 = 6;
 
 /// Creates the environment.
 pub(crate) async fn create(args: &QuickstartArgs) -> Result<(), Failure> {
@@ -143,6 +145,12 @@ impl Plan {
         self.done(step, "Admin user created")?;
         command_line_token(&odb, &self.dir).await?;
         self.done(step + 1, "Command-line token created")?;
+        let vault = Vault::open(&config.key_path())?;
+        zato::definitions(odb.with_vault(Arc::new(vault)), &self.dir).await?;
+        self.done(
+            step + 2,
+            "Credentials of the Zato-compatible endpoints created",
+        )?;
         self.report()
     }
 
@@ -215,6 +223,10 @@ impl Plan {
             ),
         })?;
         output::say(&format!(
+            "Zato-compatible endpoints: users and passwords are in {}",
+            self.dir.join(zato::PASSWORDS_FILE).display()
+        ))?;
+        output::say(&format!(
             "Start it with: busker start {}",
             self.dir.display()
         ))
@@ -233,6 +245,7 @@ impl Plan {
                 drop(fs::remove_dir_all(&node.dir));
             }
             drop(fs::remove_file(self.dir.join(TOKEN_FILE)));
+            drop(fs::remove_file(self.dir.join(zato::PASSWORDS_FILE)));
         } else {
             drop(fs::remove_dir_all(&self.dir));
         }

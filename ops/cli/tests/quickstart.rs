@@ -39,8 +39,8 @@ fn steps_are_numbered_and_the_password_is_printed_once_and_kept_nowhere() {
         (Some(0), &b""[..])
     );
     let text = stdout(&created);
-    for (line, step) in text.lines().zip(1..=6) {
-        assert!(line.starts_with(&format!("[{step}/6] ")), "{line}");
+    for (line, step) in text.lines().zip(1..=7) {
+        assert!(line.starts_with(&format!("[{step}/7] ")), "{line}");
     }
     let marker = "admin user: admin, password: ";
     let line = text.lines().find_map(|line| line.strip_prefix(marker));

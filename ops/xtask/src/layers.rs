@@ -49,7 +49,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("lists and packages", &["busker-catalog", "busker-packages"]),
-    ("change", &["busker-admin", "busker-reconcile"]),
+    (
+        "change",
+        &["busker-admin", "busker-reconcile", "busker-zato"],
+    ),
     ("a node", &["busker-node"]),
     ("the binary", &["busker-cli"]),
 ];

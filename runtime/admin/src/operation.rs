@@ -71,6 +71,10 @@ pub(crate) fn validates_only(input: &Input) -> bool {
 }
 
 /// An admin service.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three independent facts of an operation, each shown by its name"
+)]
 #[derive(Clone)]
 pub struct AdminService {
     /// Name, such as `busker.channel.http.create`.
@@ -89,6 +93,8 @@ pub struct AdminService {
     pub writes: bool,
     /// Whether what it takes away has to be made again.
     pub destructive: bool,
+    /// Whether it brings code in, or gives somebody the means to.
+    pub brings_code: bool,
     pub(crate) run: Run,
 }
 
@@ -122,6 +128,7 @@ impl AdminService {
             example: json!({}),
             writes: false,
             destructive: false,
+            brings_code: false,
             run: Arc::new(move |call| Box::pin(run(call))),
         }
     }
@@ -206,6 +213,12 @@ impl AdminService {
             Type::Boolean,
             "Whether to check all there is to check and change nothing; the answer is what would be.",
         )
+    }
+
+    /// Marks it as bringing code in, or as giving somebody the means to.
+    pub(crate) fn bringing_code(mut self) -> Self {
+        self.brings_code = true;
+        self
     }
 
     /// JSON Schema of its input.

@@ -157,6 +157,11 @@ pub trait NodeView: Send + Sync + fmt::Debug {
     /// Ends when this node runs that revision of the configuration, or a newer one.
     fn runs(&self, revision: i64) -> BoxFuture<'static, ()>;
 
+    /// Why a channel may not be mounted on a path; `None` when it may.
+    fn reserves(&self, _url_path: &str) -> Option<String> {
+        None
+    }
+
     /// The nodes that are alive, this one first; `None` on a node that is alone.
     fn roster(&self) -> Option<Vec<LiveNode>> {
         None

@@ -124,6 +124,9 @@ async fn attempt(
         operation.permission,
         &operation.name,
     )?;
+    if operation.brings_code && principal.barred_from_code {
+        return Err(barred(&principal.name, &operation.name));
+    }
     let call = Call {
         input: input?,
         principal,
@@ -153,6 +156,15 @@ pub(crate) fn permitted(
             )
             .code("role-needed")
         })
+}
+
+/// The refusal of a principal that may do all its role allows but bring code in.
+fn barred(who: &str, service: &str) -> Fault {
+    let message = format!(
+        "{service} brings code in, or gives somebody the means to, which {who} may not: set zato_face_deploys = true in [node] \
+         of busker.toml, or come as a user"
+    );
+    Fault::new(ErrorClass::Forbidden, message).code("barred-from-code")
 }
 
 fn row(operation: &AdminService, context: &Context, input: &Result<Input, Fault>) -> AuditWrite {

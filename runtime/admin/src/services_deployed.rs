@@ -48,6 +48,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
         .required("payload_base64", Type::Text, "The file, in Base64.")
         .example(json!({"name": "stockmarket.py", "payload_base64": "aW1wb3J0IHRoaXMK"}))
         .answers(DEPLOYED)
+        .bringing_code()
         .writing(),
         AdminService::new(
             "busker.service.delete",
@@ -73,6 +74,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .example(json!({"name": "stockmarket.py", "to": 52}))
         .answers(DEPLOYED)
+        .bringing_code()
         .destroying(),
         AdminService::new(
             "busker.service.source",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use busker_kit::clock;
 use busker_model::invocation::{MAX_INVOKE_DEPTH, Role};
 use busker_model::object::Violation;
@@ -47,6 +49,11 @@ pub(crate) fn operations() -> Vec<AdminService> {
         "transport",
         Type::Choice(&["plain_http", "soap"]),
         "Envelope; plain_http unless given.",
+    )
+    .optional(
+        "base64",
+        Type::Boolean,
+        "Payload and body are Base64, for bytes that are no text.",
     )
     .field(Field {
         name: "headers",
@@ -122,9 +129,11 @@ async fn invoke(call: Call) -> Result<Value, Fault> {
         .and_then(|ms| u64::try_from(ms).ok())
         .unwrap_or(DEFAULT_TIMEOUT_MS);
     let wanted = clock::now() + Duration::from_millis(timeout);
+    let base64 = call.input.flag("base64", false);
+    let payload = body(call.input.get("payload"))?;
     let mut asked = ServiceCall {
         service,
-        body: body(call.input.get("payload"))?,
+        body: if base64 { decoded(&payload)? } else { payload },
         data_format: data_format(call.input.opt_text("data_format")),
         transport: transport(call.input.opt_text("transport")),
         headers: headers(call.input.get("headers"))?,
@@ -143,7 +152,11 @@ async fn invoke(call: Call) -> Result<Value, Fault> {
     Ok(json!({
         "status": got.status,
         "content_type": got.content_type,
-        "body": String::from_utf8_lossy(&got.body),
+        "body": if base64 {
+            STANDARD.encode(&got.body)
+        } else {
+            String::from_utf8_lossy(&got.body).into_owned()
+        },
         "cid": request.cid.to_string(),
     }))
 }
@@ -187,6 +200,20 @@ pub(crate) fn body(payload: Option<&Value>) -> Result<Bytes, Fault> {
         Some(Value::String(text)) => Ok(Bytes::from(text.clone())),
         Some(other) => Ok(Bytes::from(answer(other)?.to_string())),
     }
+}
+
+/// Bytes out of Base64, in lines or in one: Python writes it in lines.
+fn decoded(text: &[u8]) -> Result<Bytes, Fault> {
+    let letters: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
+    let bytes = STANDARD.decode(letters).map_err(|_| {
+        let message = "is not Base64 (RFC 4648, with padding)";
+        Fault::violations(vec![Violation::new("payload", message)])
+    })?;
+    Ok(bytes.into())
 }
 
 fn data_format(word: Option<&str>) -> DataFormat {

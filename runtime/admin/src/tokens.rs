@@ -49,6 +49,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .example(json!({"name": "build server", "role": "developer", "expires_in_s": 86_400}))
         .answers(&[TOKEN, &[("token", "string")]].concat())
+        .bringing_code()
         .writing(),
         AdminService::new(
             "busker.token.list",

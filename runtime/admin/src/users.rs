@@ -36,6 +36,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
             )
             .example(json!({"name": "ann", "password": "a long password", "role": "operator"}))
             .answers(USER)
+            .bringing_code()
             .writing(),
         AdminService::new("busker.user.list", Role::Admin, "Lists users.", list)
             .answers(&[])
@@ -63,6 +64,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
             json!({"name": "ann", "password1": "a new password", "password2": "a new password"}),
         )
         .answers(&[("name", "string"), ("changed", "boolean")])
+        .bringing_code()
         .writing(),
         AdminService::new(
             "busker.user.set-role",
@@ -75,6 +77,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
         .optional("active", Type::Boolean, "Whether the user may log in.")
         .example(json!({"name": "ann", "role": "developer"}))
         .answers(USER)
+        .bringing_code()
         .writing(),
     ]
 }

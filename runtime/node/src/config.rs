@@ -20,7 +20,7 @@ pub use check::wrong_name;
 pub use cluster::{ClusterSection, ClusterTransport, REDIS_PASSWORD_VARIABLE, redis_url};
 pub use sections::{
     BusSection, LimitsSection, Listener, NodeSection, OdbSection, PythonSection, ServicesSection,
-    TelemetrySection, TlsFiles,
+    TelemetrySection, TlsFiles, ZatoFace,
 };
 
 /// Name of the file in a node's folder.

@@ -16,7 +16,7 @@ use busker_model::{
 };
 use busker_pipeline::{
     Decoded, EncodeContext, Encoded, ErrorStyle, HeaderName, SoapVersion, decode, decode_soap,
-    encode, respond,
+    encode, encode_admin, respond,
 };
 use busker_pipeline::{params, wsdl};
 use busker_security::{Definition, NonceBook, UsernameToken};
@@ -31,6 +31,7 @@ use crate::credentials::{Credentials, replayed};
 use crate::meter::Meter;
 use crate::patience::Turns;
 use crate::readiness::{Board, Readiness};
+use crate::zato::{self, Face};
 
 mod documents;
 mod element;
@@ -57,6 +58,8 @@ pub(crate) struct Front {
     pub(crate) membership: Option<Membership>,
     /// WSDL of channels.
     pub(crate) documents: Documents,
+    /// Zato's endpoints, when they are on this listener; they go before every channel.
+    pub(crate) zato: Option<Face>,
 }
 
 /// What of a request is known before its body is read.
@@ -72,6 +75,11 @@ struct Arrival<'a> {
 
 pub(crate) async fn serve(request: HttpRequest, body: Body, front: Data<Front>) -> HttpResponse {
     let _turn = request.conn_data::<Rc<Turns>>().map(Turns::enter);
+    if let Some(face) = &front.zato
+        && zato::is_below(request.uri().path())
+    {
+        return zato::serve(&request, body, face).await;
+    }
     let cid = Cid::mint();
     let started = clock::now();
     let encoded = match front.document(&request, cid).await {
@@ -86,7 +94,7 @@ pub(crate) async fn serve(request: HttpRequest, body: Body, front: Data<Front>) 
     answer(cid, encoded)
 }
 
-fn sent_traceparent(request: &HttpRequest) -> Option<&str> {
+pub(crate) fn sent_traceparent(request: &HttpRequest) -> Option<&str> {
     let header = request.headers().get("traceparent")?;
     header.to_str().ok()
 }
@@ -104,7 +112,7 @@ fn begin(request: &HttpRequest, found: &Found, cid: Cid) -> Span {
     span
 }
 
-fn micros_since(started: Instant) -> u64 {
+pub(crate) fn micros_since(started: Instant) -> u64 {
     let took = clock::now().saturating_duration_since(started);
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }
@@ -241,6 +249,9 @@ impl Front {
             soap: arrival.soap,
             sio: sio.as_deref(),
         };
+        if busker_zato::is_zatos(route.service.as_str()) {
+            return encode_admin(context, reply);
+        }
         encode(context, reply)
     }
 
@@ -321,7 +332,7 @@ impl Front {
 }
 
 /// A state that passes: the caller is told to come back.
-fn away(message: impl Into<Box<str>>) -> Fault {
+pub(crate) fn away(message: impl Into<Box<str>>) -> Fault {
     let mut fault = Fault::new(ErrorClass::Unavailable, message);
     fault.detail_mut().retry_after_s = Some(RETRY_AFTER_S);
     fault

@@ -71,10 +71,7 @@ impl Gatekeeper {
             .verify(&Secret::new(text))
             .await?
             .ok_or_else(wrong)?;
-        Ok(Principal {
-            name: token.principal,
-            role: Some(token.role),
-        })
+        Ok(Principal::new(token.principal, Some(token.role)))
     }
 
     async fn user(&self, login: Login<'_>, password: &Secret) -> Result<Principal, Fault> {
@@ -94,10 +91,7 @@ impl Gatekeeper {
         }
         self.lockout.succeeded(login.visitor);
         let user = users.get(login.name).await?;
-        Ok(Principal {
-            name: user.name,
-            role: Some(user.role),
-        })
+        Ok(Principal::new(user.name, Some(user.role)))
     }
 
     fn may_try(&self, login: &Login<'_>) -> Result<(), Fault> {

@@ -12,6 +12,7 @@ use busker_outgoing::Outgoing;
 use busker_packages::Packages;
 use busker_python::{PortsCell, PythonHost};
 use busker_scheduler::{FireStore, Scheduler, SystemWall};
+use busker_security::Known;
 use busker_service::ports::{Engine, NoKeyValue};
 use busker_service::{Ports, Registry};
 use busker_services::{Directory, ServiceFamily};
@@ -43,6 +44,7 @@ pub(crate) struct Ground {
     pub(crate) ports: Arc<Ports>,
     pub(crate) directory: Directory,
     pub(crate) mount: Mount,
+    pub(crate) known: Known,
     pub(crate) outgoing: Outgoing,
     pub(crate) services: ServiceFamily,
     pub(crate) scheduler: Scheduler,
@@ -113,6 +115,7 @@ impl Ground {
             root,
             ports,
             mount: Mount::default(),
+            known: Known::default(),
             outgoing,
             services: ServiceFamily::new(supervisor, &directory),
             directory,
@@ -184,6 +187,7 @@ impl Ground {
             outgoing: self.outgoing.clone(),
             services: self.services.clone(),
             jobs: self.family("scheduler").await?,
+            known: self.known.clone(),
             scheduler: self.scheduler.clone(),
             directory: self.directory.clone(),
             events: self.events.clone(),

@@ -33,6 +33,7 @@ mod serving;
 mod soap_api;
 mod socket;
 mod tls;
+mod zato;
 
 pub use boot::{EXIT_GAVE_UP, run};
 pub use bus::redis_facts;
@@ -41,7 +42,8 @@ pub use config::{
     BUS_PASSWORD_VARIABLE, BusSection, CONFIG_FILE, ClusterSection, ClusterTransport, ConfigError,
     ConfigFault, LimitsSection, Listener, NodeConfig, NodeSection, ODB_PASSWORD_VARIABLE,
     OdbSection, PYTHON_VARIABLE, PythonSection, REDIS_PASSWORD_VARIABLE, SEALED_FILE_PLACE,
-    ServicesSection, TelemetrySection, TlsFiles, environment, redis_url, variable, wrong_name,
+    ServicesSection, TelemetrySection, TlsFiles, ZatoFace, environment, redis_url, variable,
+    wrong_name,
 };
 pub use interpreter::interpreter;
 pub use tls::check_pair;

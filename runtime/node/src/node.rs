@@ -47,6 +47,8 @@ impl Node {
     pub(crate) async fn open(&self, reconcile: busker_reconcile::Parts) -> Result<(), Fault> {
         let admin = busker_admin::services(self.admin_deps()).map_err(step("admin services"))?;
         whole(self.ground.services.set("admin", admin).await)?;
+        let zato = busker_zato::services(&self.ground.odb).map_err(step("zato services"))?;
+        whole(self.ground.services.set("zato", zato).await)?;
         let runs = busker_scheduler::runner(&self.ground.scheduler).map_err(step("scheduler"))?;
         whole(self.ground.services.set("scheduler", vec![runs]).await)?;
         let config = self.ground.family("config").await?;

@@ -12,7 +12,7 @@ use busker_model::Fault;
 
 use crate::api::{self, Api};
 use crate::body::BodyLimits;
-use crate::config::LimitsSection;
+use crate::config::{LimitsSection, ZatoFace};
 use crate::front::{self, Documents, Front};
 use crate::gatekeeper::Gatekeeper;
 use crate::listener;
@@ -22,6 +22,7 @@ use crate::node::Node;
 use crate::ports::Nonces;
 use crate::soap_api;
 use crate::socket::Socket;
+use crate::zato::{self, Face};
 
 /// The child specs, in start order: the API first, so that it can be asked while channels open and close.
 pub(crate) fn listeners(node: &Node) -> Result<Vec<ChildSpec>, Fault> {
@@ -45,6 +46,7 @@ fn channels(node: &Node) -> Result<ChildSpec, Fault> {
             node.ground.odb.clone(),
             node.ground.config.http.tls.is_some(),
         ),
+        zato: Face::on(node, ZatoFace::Channels),
     };
     let socket = Socket::new(node, &node.ground.config.http)?;
     let open = move || {
@@ -82,9 +84,15 @@ fn api(node: &Node) -> Result<ChildSpec, Fault> {
         body_time: Duration::from_millis(limits.body_timeout_ms),
     };
     let socket = Socket::new(node, &node.ground.config.admin)?;
+    let zato = Face::on(node, ZatoFace::Admin);
     let open = move || {
         let api = Data::new(api.clone());
+        let zato = zato.clone().map(Data::new);
         socket.open(move |routes| {
+            if let Some(face) = &zato {
+                let below = web::resource("/zato/{rest:.*}").route(web::to(zato::serve_admin));
+                routes.app_data(face.clone()).service(below);
+            }
             routes
                 .app_data(api.clone())
                 .service(only(Method::GET, "/healthz", web::to(api::healthz)))

@@ -14,7 +14,10 @@ use serde_json::value::RawValue;
 use crate::decode::SoapVersion;
 use crate::xml::write;
 
+mod admin;
 mod head;
+
+pub use admin::encode_admin;
 
 /// What an answer's shape depends on.
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +166,9 @@ fn declared_xml(cid: Cid, sio: &SimpleIo, json: &str) -> Result<String, Fault> {
     out.push_str("><zato_env><cid>");
     out.push_str(cid.text().as_str());
     out.push_str("</cid><result>ZATO_OK</result></zato_env>");
-    if json.starts_with('[') {
+    if json.is_empty() {
+        // Nothing but the result, which is an answer too.
+    } else if json.starts_with('[') {
         let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
         out.push_str("<item_list>");
         for item in items {

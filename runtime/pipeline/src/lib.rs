@@ -16,7 +16,7 @@ mod xml;
 
 pub use binding::{Asked, Binding, Operation};
 pub use decode::{Decoded, MAX_JSON_DEPTH, SoapVersion, decode, decode_soap, soap_element};
-pub use encode::{EncodeContext, Encoded, encode};
+pub use encode::{EncodeContext, Encoded, encode, encode_admin};
 pub use respond::{ErrorStyle, respond, status_of};
 pub use xml::soap::HeaderName;
 pub use xml::{ElementName, root_of};

@@ -26,6 +26,10 @@ pub enum ErrorStyle {
     Soap(SoapVersion),
     /// Zato's `zato_env` in JSON, for its own endpoints.
     Zato,
+    /// Text, which is what Zato says where it has neither JSON nor SOAP.
+    ZatoText,
+    /// Zato's fault of SOAP 1.1, with the cid in its text.
+    ZatoSoap,
 }
 
 impl ErrorStyle {
@@ -100,13 +104,15 @@ pub fn respond(fault: &Fault, cid: Cid, style: ErrorStyle, expose: bool) -> Enco
             (status, version.content_type(), body)
         }
         ErrorStyle::Zato => {
-            let details = match exception_of(fault).filter(|_| expose) {
-                Some(exception) => exception.to_string(),
-                None => fault.message.to_string(),
-            };
+            let details = details(fault, expose);
             let env = json!({"result": "ZATO_ERROR", "cid": cid, "details": details});
             let body = json!({ "zato_env": env }).to_string();
             (status, "application/json", body)
+        }
+        ErrorStyle::ZatoText => (status, "text/plain; charset=utf-8", details(fault, expose)),
+        ErrorStyle::ZatoSoap => {
+            let (status, body) = soap::zato(fault, cid, &details(fault, expose));
+            (status, SoapVersion::V11.content_type(), body)
         }
     };
     Encoded {
@@ -152,6 +158,14 @@ fn problem(fault: &Fault, cid: Cid, status: u16, expose: bool) -> Map<String, Va
         problem.insert("traceback".into(), json!(exception.to_string()));
     }
     problem
+}
+
+/// What Zato calls the details of an error.
+fn details(fault: &Fault, expose: bool) -> String {
+    match exception_of(fault).filter(|_| expose) {
+        Some(exception) => exception.to_string(),
+        None => fault.message.to_string(),
+    }
 }
 
 fn exception_of(fault: &Fault) -> Option<&Exception> {

@@ -13,6 +13,7 @@ use busker_model::ActorState;
 use busker_odb::Odb;
 use busker_outgoing::Outgoing;
 use busker_scheduler::Scheduler;
+use busker_security::Known;
 use busker_services::{Directory, ServiceFamily};
 use busker_telemetry::Events;
 use tokio::sync::watch;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub jobs: Supervisor,
     /// What jobs run with.
     pub scheduler: Scheduler,
+    /// Security definitions for those who know one by its name.
+    pub known: Known,
     /// Services, to tell which channels wait for one.
     pub directory: Directory,
     /// Where changes are told.

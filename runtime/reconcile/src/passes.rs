@@ -79,6 +79,7 @@ impl Passes {
             connections = self.connections.forget();
             jobs = self.jobs.forget();
             self.security.clear();
+            self.parts.known.clear();
         }
         for change in &changes.changes {
             let (key, object) = (&change.key, change.object.as_ref());
@@ -90,6 +91,9 @@ impl Passes {
                 }
                 Family::Security => {
                     self.security.take(&self.parts.odb, key, object);
+                    let secured = self.security.get(&key.name);
+                    let definition = secured.map(|secured| secured.definition.clone());
+                    self.parts.known.set(key, definition);
                     definitions.insert(key.name.clone());
                 }
                 Family::Service => services.take(key, object),

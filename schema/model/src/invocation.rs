@@ -146,6 +146,21 @@ pub struct Principal {
     pub name: String,
     /// Role in the public API; `None` for callers of a channel.
     pub role: Option<Role>,
+    /// Whether it may not bring code in, nor make users, tokens or passwords by which somebody could, whatever its role.
+    #[serde(default)]
+    pub barred_from_code: bool,
+}
+
+impl Principal {
+    /// A principal that may do all its role allows.
+    #[must_use]
+    pub fn new(name: impl Into<String>, role: Option<Role>) -> Self {
+        Self {
+            name: name.into(),
+            role,
+            barred_from_code: false,
+        }
+    }
 }
 
 /// Roles of the public API, weakest first: each may do what the ones before it may.

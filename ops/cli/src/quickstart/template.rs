@@ -32,6 +32,9 @@ pub(super) fn node(values: &Values<'_>) -> String {
 [node]
 name = {name}
 cluster = {cluster}
+# Endpoints that clients of Zato know, under /zato/: channels, admin or off.
+zato_face = \"{zato_face}\"
+# zato_face_deploys = true   # who comes by them may bring code in
 
 [odb]
 url = {odb_url}
@@ -57,11 +60,21 @@ log_level = \"info\"
 {cluster_section}",
         name = quoted(values.name),
         cluster = quoted(values.cluster),
+        zato_face = zato_face(values.http),
         odb_url = quoted(values.odb_url),
         http = values.http,
         admin = values.admin,
         cluster_section = values.cluster_section,
     )
+}
+
+/// Where only this machine can reach them they are where Zato had them; elsewhere somebody has to want that.
+fn zato_face(http: SocketAddr) -> &'static str {
+    if http.ip().is_loopback() {
+        "channels"
+    } else {
+        "off"
+    }
 }
 
 /// A TOML basic string; JSON's escapes are a subset of its own.

@@ -29,6 +29,7 @@ async fn an_environment_has_its_files_and_nobody_else_can_read_them() {
     create(&args(dir.clone())).await.unwrap();
     for file in [
         "cli.token",
+        "zato.passwords",
         "ca/ca.key",
         "ca/ca.pem",
         "node1/busker.toml",

@@ -32,6 +32,7 @@ pub(crate) async fn create_with(
     };
     let write = draft.checked(kind)?;
     usable(call, &write).await?;
+    check_path(call, &write)?;
     let created = call.objects().create(write, call.who()).await;
     Ok(call.told(shown(&created.map_err(refused)?, &kind)))
 }
@@ -99,6 +100,7 @@ pub(crate) async fn change(
         let current = find(&call.deps.odb, kind, call).await?;
         let write = merged(call, kind, &current, &changed)?;
         usable(call, &write).await?;
+        check_path(call, &write)?;
         let revision = expected.unwrap_or(current.revision);
         match objects
             .edit(&current.key, write, Some(revision), call.who())
@@ -135,6 +137,25 @@ fn merged(
         kept,
     };
     draft.checked(kind)
+}
+
+/// Refuses a channel on a path that the node keeps for itself.
+fn check_path(call: &Call, write: &ObjectWrite) -> Result<(), Fault> {
+    let path = match write.key.family {
+        Family::Channel => write.settings.get("url_path").and_then(Value::as_str),
+        Family::Outgoing
+        | Family::Definition
+        | Family::Security
+        | Family::Job
+        | Family::Service => None,
+    };
+    match path.and_then(|path| call.deps.node.reserves(path)) {
+        None => Ok(()),
+        Some(why) => Err(Fault::violations(vec![Violation::new(
+            "settings.url_path",
+            why,
+        )])),
+    }
 }
 
 /// An object before its settings are checked.

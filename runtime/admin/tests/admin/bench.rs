@@ -404,6 +404,17 @@ impl Bench {
         role: Option<Role>,
         body: &str,
     ) -> Result<Value, Fault> {
+        self.send_as(Principal::new("ann", role), service, body)
+            .await
+    }
+
+    /// The same, by anyone.
+    pub(crate) async fn send_as(
+        &self,
+        principal: Principal,
+        service: &str,
+        body: &str,
+    ) -> Result<Value, Fault> {
         let runner = self
             .runners
             .iter()
@@ -412,10 +423,7 @@ impl Bench {
         let deadline = clock::now() + Duration::from_secs(30);
         let name = runner.definition().name.clone();
         let mut request = Request::json(name, Bytes::from(body.to_owned()), deadline);
-        request.principal = Some(Arc::new(Principal {
-            name: "ann".to_owned(),
-            role,
-        }));
+        request.principal = Some(Arc::new(principal));
         let context = Context::new(request, Arc::clone(&self.ports));
         match runner.run(context).await?.body {
             ReplyBody::Json(text) => Ok(serde_json::from_slice(&text).unwrap()),

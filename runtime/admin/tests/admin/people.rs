@@ -1,7 +1,8 @@
 //! Users, tokens and the audit log.
 
+use busker_catalog::Catalog;
 use busker_model::invocation::Role;
-use busker_model::{ErrorClass, Secret};
+use busker_model::{ErrorClass, Principal, Secret};
 use busker_odb::{PasswordCost, Passwords};
 use serde_json::json;
 
@@ -158,4 +159,42 @@ async fn every_write_is_audited_also_when_it_is_refused_and_no_read_is() {
     assert_eq!(rows, [row("conflict"), row("forbidden"), row("ok")]);
     let cid = audit["entries"][0]["cid"].as_str().unwrap();
     assert!(cid.starts_with('K') && cid.len() == 40, "{cid}");
+}
+
+#[tokio::test]
+async fn who_is_barred_from_code_may_do_all_but_bring_it_in_or_say_who_may() {
+    let bench = Bench::new().await;
+    let operations = busker_admin::operations(&Catalog::builtin());
+    let bringing: Vec<&str> = operations
+        .iter()
+        .filter(|operation| operation.brings_code)
+        .map(|operation| operation.name.as_str())
+        .collect();
+    assert_eq!(
+        bringing,
+        [
+            "busker.service.deploy",
+            "busker.service.rollback",
+            "busker.token.create",
+            "busker.user.change-password",
+            "busker.user.create",
+            "busker.user.set-role",
+        ]
+    );
+    let barred = || {
+        let mut principal = Principal::new("pubapi", Some(Role::Admin));
+        principal.barred_from_code = true;
+        principal
+    };
+    for operation in operations.iter().filter(|operation| operation.brings_code) {
+        let body = operation.example.to_string();
+        let refused = bench.send_as(barred(), &operation.name, &body).await;
+        let fault = refused.unwrap_err();
+        assert_eq!(fault.class, ErrorClass::Forbidden, "{}", operation.name);
+        assert_eq!(fault.code_str(), Some("barred-from-code"));
+    }
+    let definition =
+        r#"{"name": "crm", "settings": {"username": "crm", "password": "a long one"}}"#;
+    let create = "busker.security.basic-auth.create";
+    bench.send_as(barred(), create, definition).await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use busker_model::name::check_object_name;
 use busker_model::object::Violation;
 
-use super::NodeConfig;
+use super::{NodeConfig, ZatoFace};
 
 const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 /// Bits of a mode that let others read or write.
@@ -75,6 +75,7 @@ impl NodeConfig {
         }
         faults.extend(self.check_bus());
         faults.extend(self.check_clients());
+        faults.extend(self.check_zato_face());
         faults.extend(cluster_faults.unwrap_or_default());
         faults
     }
@@ -85,6 +86,13 @@ impl NodeConfig {
             let message = "is for http.tls: the API knows its users by token or password";
             Violation::new("admin.tls.client_authority", message)
         })
+    }
+
+    fn check_zato_face(&self) -> Option<Violation> {
+        let message =
+            "means nothing while node.zato_face is off: leave this out, or turn the face on";
+        let idle = self.node.zato_face_deploys && self.node.zato_face == ZatoFace::Off;
+        idle.then(|| Violation::new("node.zato_face_deploys", message))
     }
 
     fn check_bus(&self) -> Vec<Violation> {

@@ -15,6 +15,25 @@ pub struct NodeSection {
     pub name: String,
     /// Name of its cluster.
     pub cluster: String,
+    /// Where the endpoints are that clients of Zato know.
+    #[serde(default)]
+    pub zato_face: ZatoFace,
+    /// Whether who comes by them may bring code in.
+    #[serde(default)]
+    pub zato_face_deploys: bool,
+}
+
+/// Where the Zato-compatible endpoints (`/zato/...`) are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZatoFace {
+    /// On the listener of channels, as in Zato.
+    Channels,
+    /// On the listener of the API.
+    Admin,
+    /// Nowhere.
+    #[default]
+    Off,
 }
 
 /// Where the operational database is.

@@ -303,3 +303,29 @@ fn a_password_file_may_be_sealed_with_the_key_of_the_node() {
     let error = config.odb().unwrap_err().to_string();
     assert!(error.contains("odb.password_file"), "{error}");
 }
+
+#[test]
+fn the_zato_face_is_off_unless_it_is_put_somewhere() {
+    let with = |lines: &str| {
+        let cluster = "cluster = \"quickstart\"";
+        parse(&WHOLE.replace(cluster, &format!("{cluster}\n{lines}")))
+    };
+    let node = |lines: &str| with(lines).unwrap().node;
+    assert_eq!(node("").zato_face, ZatoFace::Off);
+    assert_eq!(
+        node("zato_face = \"channels\"").zato_face,
+        ZatoFace::Channels
+    );
+    let admin = node("zato_face = \"admin\"\nzato_face_deploys = true");
+    assert_eq!(
+        (admin.zato_face, admin.zato_face_deploys),
+        (ZatoFace::Admin, true)
+    );
+    let wrong = with("zato_face = \"everywhere\"").unwrap_err().to_string();
+    assert!(
+        wrong.contains("node.zato_face") && wrong.contains("channels"),
+        "{wrong}"
+    );
+    let idle = with("zato_face_deploys = true").unwrap_err().to_string();
+    assert!(idle.contains("node.zato_face_deploys"), "{idle}");
+}

@@ -12,7 +12,9 @@ use busker_service::{BoxFuture, Engine};
 use busker_services::Entry;
 use serde_json::{Map, Value, json};
 
+use crate::config::ZatoFace;
 use crate::node::Node;
+use crate::zato;
 
 /// Most connections in one answer of statistics.
 const CONNECTIONS_SHOWN: usize = 10_000;
@@ -117,6 +119,15 @@ impl NodeView for View {
             // A node that is alone has nobody to share the role with.
             None => Some(self.0.ground.config.node.name.clone()),
         }
+    }
+
+    fn reserves(&self, url_path: &str) -> Option<String> {
+        let is_ours = self.0.ground.config.node.zato_face == ZatoFace::Channels;
+        (is_ours && zato::is_below(url_path)).then(|| {
+            "is below /zato/, which the Zato-compatible endpoints of this node have (zato_face in busker.toml): \
+             choose another path"
+                .to_owned()
+        })
     }
 
     fn roster(&self) -> Option<Vec<LiveNode>> {

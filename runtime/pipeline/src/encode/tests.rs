@@ -238,3 +238,50 @@ fn a_service_cannot_split_or_frame_an_answer() {
         );
     }
 }
+
+/// What one of Zato's own services answers with.
+fn admin(reply: Reply, format: DataFormat, transport: Transport) -> String {
+    let sio = SimpleIo {
+        response_elem: "zato_ping_response".into(),
+        namespace: "https://zato.io/ns/20130518".into(),
+        output: vec![Field::new("pong", true)],
+        ..SimpleIo::default()
+    };
+    let context = EncodeContext {
+        cid: Cid::from_u128(7),
+        format,
+        transport,
+        soap: None,
+        sio: Some(&sio),
+    };
+    String::from_utf8(encode_admin(context, reply).unwrap().body.to_vec()).unwrap()
+}
+
+#[test]
+fn a_service_of_zato_says_zato_env_in_every_format_and_also_when_it_has_nothing_else_to_say() {
+    let cid = Cid::from_u128(7);
+    let pong = || Reply::json(r#"{"pong":"zato"}"#);
+    let env =
+        format!("\"zato_env\":{{\"result\":\"ZATO_OK\",\"cid\":\"{cid}\",\"details\":\"\"}}}}");
+    let json = |reply| admin(reply, DataFormat::Json, Transport::PlainHttp);
+    assert_eq!(
+        json(pong()),
+        format!("{{\"zato_ping_response\":{{\"pong\":\"zato\"}},{env}")
+    );
+    assert_eq!(json(Reply::default()), format!("{{{env}"));
+    let element = |item: &str| {
+        format!(
+            "<zato_ping_response xmlns=\"https://zato.io/ns/20130518\"><zato_env><cid>{cid}</cid><result>ZATO_OK</result>\
+             </zato_env>{item}</zato_ping_response>"
+        )
+    };
+    let xml = |reply| admin(reply, DataFormat::Xml, Transport::PlainHttp);
+    let item = "<item><pong>zato</pong></item>";
+    assert_eq!(xml(pong()), element(item));
+    assert_eq!(xml(Reply::default()), element(""));
+    for (reply, inner) in [(pong(), item), (Reply::default(), "")] {
+        let soap = admin(reply, DataFormat::Xml, Transport::Soap);
+        let body = format!("<soap:Body>{}</soap:Body>", element(inner));
+        assert!(soap.contains(&body), "{soap}");
+    }
+}

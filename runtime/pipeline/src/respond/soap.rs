@@ -54,6 +54,19 @@ fn detail(fault: &Fault, cid: Cid, expose: bool) -> String {
     out
 }
 
+/// Status and body of a fault as Zato wrote it: the cid stands in its text. Zato blamed the client for everything; who is to
+/// blame is told here.
+pub(super) fn zato(fault: &Fault, cid: Cid, details: &str) -> (u16, String) {
+    let version = SoapVersion::V11;
+    let (namespace, code) = (version.namespace(), code_of(fault, version));
+    let text = element(&format!("cid [{cid}], faultstring [{details}]"));
+    let body = format!(
+        "<SOAP-ENV:Envelope xmlns:SOAP-ENV=\"{namespace}\"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>SOAP-ENV:{code}\
+         </faultcode><faultstring>{text}</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>"
+    );
+    (status(fault, version), body)
+}
+
 fn element(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     // Softened text has no character that could fail.

@@ -186,3 +186,29 @@ fn an_xml_problem_survives_any_message() {
         "{fine}"
     );
 }
+
+#[test]
+fn zato_has_its_own_shape_of_an_error_in_each_format() {
+    let fault = Fault::invalid("Required parameter [id] missing <&>");
+    let zato = |fault: &Fault, style| {
+        let encoded = respond(fault, cid(), style, false);
+        (encoded.status, body(&encoded))
+    };
+    let (status, text) = zato(&fault, ErrorStyle::ZatoText);
+    assert_eq!((status, text.as_str()), (400, &*fault.message));
+    let (status, soap) = zato(&fault, ErrorStyle::ZatoSoap);
+    assert_eq!(
+        (status, soap),
+        (
+            500,
+            format!(
+                "<SOAP-ENV:Envelope xmlns:SOAP-ENV=\"http://schemas.xmlsoap.org/soap/envelope/\"><SOAP-ENV:Body>\
+                 <SOAP-ENV:Fault><faultcode>SOAP-ENV:Client</faultcode><faultstring>cid [{}], faultstring [Required \
+                 parameter [id] missing &lt;&amp;&gt;]</faultstring></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>",
+                cid()
+            )
+        )
+    );
+    let ours = zato(&Fault::internal("x"), ErrorStyle::ZatoSoap).1;
+    assert!(ours.contains("SOAP-ENV:Server"), "{ours}");
+}

@@ -6,6 +6,9 @@ use super::text::{self, Shape};
 use super::{Field, FieldType, SimpleIo, coerce, slots};
 use crate::object::Violation;
 
+/// What is wrong with a required field that was not sent.
+pub const MISSING: &str = "required input field is missing";
+
 /// Applies the input declaration.
 ///
 /// `body` is the JSON text of the payload, if there is one; a missing, null or empty-text body has no fields, and
@@ -97,7 +100,7 @@ fn value_of<'a>(
         }
         .map(Some),
         Some(_) if field.required => Err("a value is required".to_owned()),
-        None if field.required => Err("required input field is missing".to_owned()),
+        None if field.required => Err(MISSING.to_owned()),
         Some(_) | None => {
             let default = field.default.as_ref().or(sio.default_value.as_ref());
             Ok(default.map(|value| Cow::Owned(value.to_string())))

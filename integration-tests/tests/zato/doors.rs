@@ -1,0 +1,166 @@
+//! Who may come by the face, where it is, and what it keeps others from.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use busker_integration_tests::{Answer, Environment};
+use serde_json::{Value, json};
+
+use crate::{ask, passwords};
+
+/// Starts the node again, with something else about the face in its `busker.toml`.
+fn restart_with(environment: &mut Environment, lines: &str) {
+    environment.must(&["stop"], &[]);
+    let file = environment.node().join("busker.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let face = "zato_face = \"channels\"";
+    assert!(text.contains(face), "{text}");
+    std::fs::write(&file, text.replace(face, lines)).unwrap();
+    environment.must(&["start"], &[]);
+    // The connections of the old one went with the node.
+    environment.http = reqwest::Client::builder().no_proxy().build().unwrap();
+}
+
+async fn invoke(environment: &Environment, name: &str, payload: &Value) -> Answer {
+    let payload = STANDARD.encode(payload.to_string());
+    let body = json!({"name": name, "payload": payload, "data_format": "json"});
+    ask(environment, "admin.invoke", "/zato/admin/invoke", body).await
+}
+
+#[tokio::test]
+async fn an_endpoint_opens_for_its_own_definition_only() {
+    let environment = Environment::start().await;
+    let passwords = passwords(&environment);
+    let get = |path: &str, user: &str, password: Option<String>| {
+        let request = environment.http.post(environment.channel(path)).body("{}");
+        environment.send(request.basic_auth(user, password))
+    };
+    let plain = environment.post("/zato/ping", "{}").await;
+    assert_eq!(plain.json()["zato_ping_response"]["pong"], "zato");
+    let guarded = [
+        ("/zato/json/zato.ping", "pubapi"),
+        ("/zato/ping.plain_http.basic_auth", "pubapi"),
+        ("/zato/admin/invoke", "admin.invoke"),
+    ];
+    for (path, user) in guarded {
+        let none = environment.post(path, "{}").await;
+        assert_eq!(none.status, 401, "{path}: {none:?}");
+        assert!(
+            none.header("www-authenticate")
+                .starts_with("Basic realm=\"Zato"),
+            "{none:?}"
+        );
+        assert_eq!(none.json()["zato_env"]["result"], "ZATO_ERROR", "{path}");
+        let wrong = get(path, user, Some("wrong".to_owned())).await;
+        assert_eq!(wrong.status, 401, "{path}: {wrong:?}");
+        let other = if user == "pubapi" {
+            "admin.invoke"
+        } else {
+            "pubapi"
+        };
+        let others = get(path, other, passwords.get(other).cloned()).await;
+        assert_eq!(others.status, 401, "{path}: {others:?}");
+        let right = get(path, user, passwords.get(user).cloned()).await;
+        assert_ne!(right.status, 401, "{path}: {right:?}");
+    }
+    let off = json!({"name": "pubapi", "active": false});
+    environment.ok("busker.security.basic-auth.edit", off).await;
+    let closed = ask(&environment, "pubapi", "/zato/json/zato.ping", "{}").await;
+    assert_eq!(closed.status, 401, "{closed:?}");
+}
+
+#[tokio::test]
+async fn who_comes_by_it_does_what_an_admin_may_but_brings_no_code_in() {
+    let mut environment = Environment::start().await;
+    let source = STANDARD.encode(
+        "from busker import service\n\n@service('brought')\ndef brought() -> int:\n    return 1\n",
+    );
+    let upload = json!({"cluster_id": 1, "payload": source, "payload_name": "brought.py"});
+    let path = "/zato/json/zato.service.upload-package";
+    let refused = ask(&environment, "pubapi", path, &upload).await;
+    assert_eq!(refused.status, 403, "{refused:?}");
+    let details = refused.json()["zato_env"]["details"].clone();
+    assert!(
+        details.as_str().unwrap().contains("zato_face_deploys"),
+        "{details}"
+    );
+    let ways = [
+        (
+            "busker.service.deploy",
+            json!({"name": "brought.py", "payload_base64": source}),
+        ),
+        ("busker.service.rollback", json!({"name": "brought.py"})),
+        (
+            "busker.user.create",
+            json!({"name": "eve", "password": "a long one", "role": "admin"}),
+        ),
+        (
+            "busker.token.create",
+            json!({"name": "eve", "role": "admin"}),
+        ),
+        ("zato.service.upload-package", upload.clone()),
+    ];
+    for (name, payload) in &ways {
+        let refused = invoke(&environment, name, payload).await;
+        assert_eq!(refused.status, 403, "{name}: {refused:?}");
+    }
+    let users = environment.ok("busker.user.list", json!({})).await;
+    assert!(!users.to_string().contains("eve"), "{users}");
+    let rows = environment
+        .ok("busker.audit.list", json!({}))
+        .await
+        .to_string();
+    for who in ["pubapi", "admin.invoke"] {
+        assert!(rows.contains(&format!("\"who\":\"{who}\"")), "{rows}");
+    }
+
+    restart_with(
+        &mut environment,
+        "zato_face = \"channels\"\nzato_face_deploys = true",
+    );
+    let taken = ask(&environment, "pubapi", path, &upload).await;
+    assert_eq!(taken.status, 200, "{taken:?}");
+    environment.service("brought").await;
+}
+
+#[tokio::test]
+async fn the_face_is_where_the_file_says_and_paths_below_it_are_its_own() {
+    let mut environment = Environment::start().await;
+    let settings = json!({"url_path": "/zato/mine", "service": "echo"});
+    let mine = json!({"name": "mine", "settings": settings});
+    let refused = environment
+        .call("busker.channel.http.create", mine.clone())
+        .await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.status, 400, "{refused:?}");
+    assert_eq!(
+        refused.problem["violations"][0]["field"],
+        "settings.url_path"
+    );
+
+    restart_with(&mut environment, "zato_face = \"admin\"");
+    environment.ok("busker.channel.http.create", mine).await;
+    assert_eq!(environment.post("/zato/mine", "{}").await.status, 200);
+    assert_eq!(environment.post("/zato/ping", "{}").await.status, 404);
+    let ping = environment
+        .http
+        .post(environment.api("/zato/ping"))
+        .body("{}");
+    let ping = environment.send(ping).await;
+    assert_eq!(ping.json()["zato_ping_response"]["pong"], "zato");
+}
+
+#[tokio::test]
+async fn a_channel_in_front_of_a_service_of_zatos_gives_nobody_a_right() {
+    let environment = Environment::start().await;
+    for (name, service) in [
+        ("pinged", "zato.ping"),
+        ("listed", "zato.security.basic-auth.get-list"),
+    ] {
+        let settings = json!({"url_path": format!("/{name}"), "service": service});
+        environment.add_channel(name, settings).await;
+    }
+    let pinged = environment.post("/pinged", "{}").await;
+    assert_eq!(pinged.json()["zato_env"]["result"], "ZATO_OK", "{pinged:?}");
+    let listed = environment.post("/listed", r#"{"cluster_id": 1}"#).await;
+    assert_eq!(listed.status, 403, "{listed:?}");
+}
