@@ -77,7 +77,7 @@ fn is_of_type(ty: &Value, value: &Value) -> bool {
     match ty {
         Value::String(word) => is_a(word, value),
         Value::Array(words) => words.iter().any(|word| is_of_type(word, value)),
-        _ => true,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
     }
 }
 

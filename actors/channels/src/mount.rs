@@ -235,7 +235,7 @@ fn put(routes: &mut ByAction, route: Arc<Route>) {
 
 /// The channel of an action; a SOAP channel without an action of its own takes any. Those that go by an element of the
 /// body come with it, unless the action says it all.
-fn pick(routes: &[Arc<Route>], action: &str) -> Option<(Arc<Route>, Vec<Arc<Route>>)> {
+fn pick(routes: &[Arc<Route>], action: &str) -> Option<(Arc<Route>, ByAction)> {
     let by_action = |route: &&Arc<Route>| route.settings.soap_action == action;
     if !action.is_empty()
         && let Some(route) = routes.iter().find(by_action)

@@ -4,19 +4,23 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use busker_bus::testing::RedisServer;
 use busker_integration_tests::{Environment, until};
 use busker_odb::nodes::NodeRecord;
 use busker_odb::{Odb, OdbConfig};
 use serde_json::{Value, json};
 
+mod kept;
+
 /// Invocation that fails for good: the service wants a text.
 const HOPELESS: &str = "samples.echo";
 const WSDL: &str = "<definitions xmlns=\"http://schemas.xmlsoap.org/wsdl/\"/>";
 
-/// A running node, and what was made on it.
+/// A running node on a Redis, and what was made on it.
 pub(crate) struct Scene {
     pub(crate) environment: Environment,
     odb: Odb,
+    _redis: RedisServer,
 }
 
 fn source(service: &str, answer: u32) -> String {
@@ -27,7 +31,9 @@ fn source(service: &str, answer: u32) -> String {
 
 impl Scene {
     pub(crate) async fn start() -> Self {
-        let environment = Environment::start().await;
+        let redis = RedisServer::start().await.unwrap();
+        let bus = format!("[bus]\nurl = \"{}\"", redis.url());
+        let environment = Environment::start_with(&bus).await;
         environment
             .deploy("walk.py", &source("walk.there", 1))
             .await;
@@ -35,6 +41,7 @@ impl Scene {
         Self {
             odb: odb.await.unwrap(),
             environment,
+            _redis: redis,
         }
     }
 
@@ -56,6 +63,11 @@ impl Scene {
             "package" | "service" => self.of_service(service, tag).await,
             "token" | "user" => self.of_people(service, tag).await,
             "tree" => self.of_tree(service, tag).await,
+            "dictionary" => self.of_dictionary(service, tag).await,
+            "enmasse" | "revision" => self.of_configuration(service, tag).await,
+            "sample" | "slow-request" => self.of_samples(service).await,
+            "redis" => Some(json!({"command": "PING"})),
+            "crypto" => self.of_crypto(service).await,
             _ => None,
         };
         known.unwrap_or_else(|| described["example"].clone())
@@ -73,7 +85,8 @@ impl Scene {
             "ping",
             "change-password",
         ];
-        (title.contains('.') && verbs.contains(&verb)).then(|| title.to_owned())
+        let is_object = title.contains('.') && !title.starts_with("dictionary.");
+        (is_object && verbs.contains(&verb)).then(|| title.to_owned())
     }
 
     async fn of_object(&self, title: &str, described: &Value, tag: &str) -> Value {

@@ -50,6 +50,9 @@ fn masked(text: &str) -> String {
                 (Some("after" | "(pid" | "password:"), _) => "...".to_owned(),
                 (_, word) if word.starts_with("quickstart-") => "quickstart-...".to_owned(),
                 (_, word) if word.ends_with("/esb") => "/.../esb".to_owned(),
+                (_, word) if word.ends_with("/esb/zato.passwords") => {
+                    "/.../zato.passwords".to_owned()
+                }
                 (_, word) => without_cid(word),
             };
             words.push(masked);

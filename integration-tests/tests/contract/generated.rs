@@ -23,7 +23,7 @@ fn generate(document: &Path, folder: &Path) {
 #[tokio::test]
 async fn a_client_made_from_the_document_alone_creates_lists_and_invokes() {
     let folder = tempfile::tempdir().unwrap();
-    let (environment, document) = documented(folder.path()).await;
+    let (environment, document) = documented(folder.path(), "").await;
     let (address, token) = (environment.api(""), environment.token().to_owned());
     let run = move || {
         generate(&document, folder.path());

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use busker_integration_tests::Environment;
 
-/// A node with something of each kind, and its document in a file.
-async fn documented(folder: &Path) -> (Environment, PathBuf) {
-    let environment = Environment::start().await;
+/// A node with a service, and its document in a file; with lines of its own in `busker.toml`.
+async fn documented(folder: &Path, lines: &str) -> (Environment, PathBuf) {
+    let environment = Environment::start_with(lines).await;
     let service = "from zato.server.service import Service\n\nclass Echo(Service):\n    def handle(self):\n        self.response.payload = self.request.raw_request\n";
     environment.deploy("shop.py", service).await;
     let url = environment.api("/api/v1/openapi.json");

@@ -9,6 +9,7 @@ use super::{PASSWORD, enmasse, file, must, revision};
 async fn a_broken_file_changes_nothing_and_lists_every_fault_with_its_line() {
     let environment = Environment::start().await;
     let before = revision(&environment).await;
+    let made = environment.ok("busker.object.list", json!({})).await["total"].clone();
     let text = "\
 version: 1
 channel.http:
@@ -19,6 +20,7 @@ channel.http:
       url_path: nowhere
       timeout_ms: soon
       servic: echo
+      service: echo
   - name: secured
     settings: {url_path: /s, service: echo, security: nobody}
 security.basic-auth:
@@ -37,11 +39,11 @@ channel.moon: []
             "\n  broken.yaml:7:7: settings.url_path",
             "\n  broken.yaml:8:7: settings.timeout_ms",
             "\n  broken.yaml:9:7: settings",
-            "\n  broken.yaml:11:45: settings.security: there is no security \"nobody\"",
-            "\n  broken.yaml:14:16: settings.username",
-            "\n  broken.yaml:15:5: \"nam\" is not known here",
-            "\n  broken.yaml:15:5: name: is required",
-            "\n  broken.yaml:16:1: \"channel.moon\" is not a kind",
+            "\n  broken.yaml:12:45: settings.security: there is no security \"nobody\"",
+            "\n  broken.yaml:15:16: settings.username",
+            "\n  broken.yaml:16:5: \"nam\" is not known here",
+            "\n  broken.yaml:16:5: name: is required",
+            "\n  broken.yaml:17:1: \"channel.moon\" is not a kind",
             "faults; nothing was changed",
         ] {
             assert!(
@@ -54,7 +56,7 @@ channel.moon: []
     }
     assert_eq!(revision(&environment).await, before);
     let listed = environment.ok("busker.object.list", json!({})).await;
-    assert_eq!(listed["total"], 0, "not even what is fine is there");
+    assert_eq!(listed["total"], made, "not even what is fine is there");
     let path = file(
         &environment,
         "cut.yaml",
@@ -125,14 +127,22 @@ channel.http:
         again.stdout.starts_with("nothing to change, 3 unchanged"),
         "{again:?}"
     );
+    refuses_what_cannot_be_included(&environment, &path, &variables);
+}
 
+/// Beside the file that works, one that includes what is outside, itself, and what is not there.
+fn refuses_what_cannot_be_included(
+    environment: &Environment,
+    path: &str,
+    variables: &[(&str, &str)],
+) {
     file(
-        &environment,
+        environment,
         "conf/shared.yaml",
         "include: [../outside.yaml, main.yaml, gone.yaml]\n",
     );
-    file(&environment, "outside.yaml", "{}");
-    let said = enmasse(&environment, &["import", "--input", &path], &variables);
+    file(environment, "outside.yaml", "{}");
+    let said = enmasse(environment, &["import", "--input", path], variables);
     for fault in [
         "shared.yaml:1:11: \"../outside.yaml\" cannot be included: it is outside of the folder",
         "shared.yaml:1:28: \"main.yaml\" cannot be included: it includes itself",

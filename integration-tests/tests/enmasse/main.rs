@@ -4,8 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::disallowed_methods,
-    clippy::print_stdout,
     reason = "a test that cannot go on fails"
 )]
 

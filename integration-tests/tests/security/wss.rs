@@ -1,4 +1,4 @@
-//! WS-Security UsernameTokens, as zeep sends them.
+//! Tokens of WS-Security, as zeep sends them.
 
 use busker_integration_tests::Environment;
 use serde_json::json;

@@ -7,6 +7,14 @@ use serde_json::{Value, json};
 
 use crate::{ask, passwords};
 
+/// Namespace of WS-Security, and its type of passwords that are sent as they are.
+const WSSE: &str =
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+const TEXT: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordText";
+
+/// A package that brings one service.
+const BROUGHT: &str = "from zato.server.service import Service\n\nclass Brought(Service):\n    def handle(self):\n        pass\n";
+
 /// Starts the node again, with something else about the face in its `busker.toml`.
 fn restart_with(environment: &mut Environment, lines: &str) {
     environment.must(&["stop"], &[]);
@@ -71,9 +79,7 @@ async fn an_endpoint_opens_for_its_own_definition_only() {
 #[tokio::test]
 async fn who_comes_by_it_does_what_an_admin_may_but_brings_no_code_in() {
     let mut environment = Environment::start().await;
-    let source = STANDARD.encode(
-        "from busker import service\n\n@service('brought')\ndef brought() -> int:\n    return 1\n",
-    );
+    let source = STANDARD.encode(BROUGHT);
     let upload = json!({"cluster_id": 1, "payload": source, "payload_name": "brought.py"});
     let path = "/zato/json/zato.service.upload-package";
     let refused = ask(&environment, "pubapi", path, &upload).await;
@@ -89,6 +95,10 @@ async fn who_comes_by_it_does_what_an_admin_may_but_brings_no_code_in() {
             json!({"name": "brought.py", "payload_base64": source}),
         ),
         ("busker.service.rollback", json!({"name": "brought.py"})),
+        (
+            "busker.redis.execute",
+            json!({"command": "FLUSHDB", "confirm": true}),
+        ),
         (
             "busker.user.create",
             json!({"name": "eve", "password": "a long one", "role": "admin"}),
@@ -119,7 +129,7 @@ async fn who_comes_by_it_does_what_an_admin_may_but_brings_no_code_in() {
     );
     let taken = ask(&environment, "pubapi", path, &upload).await;
     assert_eq!(taken.status, 200, "{taken:?}");
-    environment.service("brought").await;
+    environment.service("brought.brought").await;
 }
 
 #[tokio::test]
@@ -163,4 +173,76 @@ async fn a_channel_in_front_of_a_service_of_zatos_gives_nobody_a_right() {
     assert_eq!(pinged.json()["zato_env"]["result"], "ZATO_OK", "{pinged:?}");
     let listed = environment.post("/listed", r#"{"cluster_id": 1}"#).await;
     assert_eq!(listed.status, 403, "{listed:?}");
+}
+
+#[tokio::test]
+async fn a_wsdl_is_a_file_that_anyone_may_have() {
+    let environment = Environment::start().await;
+    let get = |query: &str| {
+        let url = environment.channel(&format!("/zato/wsdl{query}"));
+        environment.send(environment.http.get(url))
+    };
+    let none = get("?service=zato.ping&cluster_id=1").await;
+    assert_eq!((none.status, none.body.as_str()), (404, "No WSDL found"));
+    let wsdl = "<definitions xmlns=\"http://schemas.xmlsoap.org/wsdl/\"/>";
+    let set =
+        json!({"name": "zato.ping", "file": "ping.wsdl", "payload_base64": STANDARD.encode(wsdl)});
+    environment.ok("busker.service.set-wsdl", set).await;
+    let file = get("?service=zato.ping&cluster_id=1").await;
+    assert_eq!((file.status, file.body.as_str()), (200, wsdl));
+    assert_eq!(file.header("content-type"), "application/xml");
+    assert_eq!(
+        file.header("content-disposition"),
+        "attachment; filename=\"ping.wsdl\""
+    );
+    for (query, status, words) in [
+        (
+            "?service=zato.no&cluster_id=1",
+            404,
+            "Service [zato.no] not found",
+        ),
+        (
+            "?service=zato.ping",
+            400,
+            "Required parameter [cluster_id] missing - value is [None]",
+        ),
+        (
+            "",
+            400,
+            "Required parameter [service] missing - value is [None]",
+        ),
+    ] {
+        let refused = get(query).await;
+        assert_eq!(
+            (refused.status, refused.body.as_str()),
+            (status, words),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_ping_behind_ws_security_opens_for_a_token_of_its_definition() {
+    let environment = Environment::start().await;
+    let ask = |password: &str| {
+        let body = format!(
+            "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header><w:Security xmlns:w=\"{WSSE}\" \
+             s:mustUnderstand=\"1\"><w:UsernameToken><w:Username>p</w:Username><w:Password Type=\"{TEXT}\">{password}\
+             </w:Password></w:UsernameToken></w:Security></s:Header><s:Body><ping/></s:Body></s:Envelope>"
+        );
+        let url = environment.channel("/zato/ping.soap.wss.clear_text");
+        environment.send(environment.http.post(url).body(body))
+    };
+    assert_eq!(ask("s3cret").await.status, 401);
+    let settings =
+        json!({"username": "p", "password": "s3cret", "reject_empty_nonce_creat": false});
+    let definition = json!({"name": "zato.ping.soap.wss.clear_text", "settings": settings});
+    environment
+        .ok("busker.security.wss.create", definition)
+        .await;
+    let wrong = ask("wrong").await;
+    assert_eq!(wrong.status, 401, "{wrong:?}");
+    let right = ask("s3cret").await;
+    assert_eq!(right.status, 200, "{right:?}");
+    assert!(right.body.contains("<pong>zato</pong>"), "{right:?}");
 }

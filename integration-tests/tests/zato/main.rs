@@ -11,6 +11,7 @@ mod doors;
 mod exchanges;
 mod invoker;
 mod names;
+mod table;
 mod wire;
 
 use std::collections::HashMap;

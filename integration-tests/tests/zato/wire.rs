@@ -111,7 +111,7 @@ impl Wire {
 
     /// Status of a failure: SOAP 1.1 asks for 500 with every fault of what was in an envelope.
     pub(crate) fn status(self, status: u16) -> u16 {
-        if self == Self::Soap && status == 400 {
+        if self == Self::Soap && matches!(status, 400 | 409) {
             500
         } else {
             status
@@ -137,7 +137,11 @@ impl Wire {
     }
 }
 
+/// Elements follow the name of their service, but for one of Zato's.
 fn element(service: &str, side: &str) -> String {
+    if (service, side) == ("zato.service.get-request-response", "response") {
+        return "zato_service_request_response_response".to_owned();
+    }
     let stem = service.replace(['.', '-'], "_");
     format!("{stem}_{side}")
 }

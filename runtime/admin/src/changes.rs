@@ -3,17 +3,19 @@
 //! [`Step::of`] compares one object with what it is to be, field by field; a [`Plan`] is all steps, shown as an answer or made
 //! in one write.
 
+mod fields;
+
 use busker_catalog::{Kind, title};
 use busker_model::secret::REDACTED;
 use busker_model::{Fault, Object, ObjectKey};
 use busker_odb::{Batch, ObjectChange, ObjectWrite, Odb, OdbError, SecretWrite};
 use serde_json::{Map, Value, json};
 
+pub(crate) use self::fields::fields;
+use crate::answers::{self, Fields};
 use crate::crud::{lacking, refused};
 use crate::operation::Call;
 
-/// Shown in place of a secret.
-const SECRET: &str = "(secret)";
 /// Stands for a new secret while fields are compared.
 const NEW_SECRET: &str = "new";
 
@@ -172,77 +174,31 @@ fn written(write: &ObjectWrite, current: Option<&Object>) -> Value {
     })
 }
 
-/// Fields that differ, each with both values; secrets are not shown. Of a side that is not there all fields are listed.
-pub(crate) fn fields(
-    before: Option<&Value>,
-    after: Option<&Value>,
-    secrets: &[&str],
-) -> Vec<Value> {
-    let (mut old, mut new) = (Vec::new(), Vec::new());
-    for (side, flat) in [(before, &mut old), (after, &mut new)] {
-        if let Some(side) = side {
-            flatten(String::new(), side, flat);
-        }
-    }
-    let value = |flat: &[(String, Value)], field: &str| {
-        let found = flat.iter().find(|(name, _)| name == field);
-        found.map_or(Value::Null, |(_, value)| value.clone())
-    };
-    let added = new
-        .iter()
-        .filter(|(field, _)| !old.iter().any(|(name, _)| name == field));
-    let names: Vec<&String> = old.iter().chain(added).map(|(field, _)| field).collect();
-    let whole = before.is_none() || after.is_none();
-    let mut found = Vec::new();
-    for field in names {
-        let (mut old, mut new) = (value(&old, field), value(&new, field));
-        let told_already = whole && (field == "name" || field == "kind");
-        if old == new || told_already {
-            continue;
-        }
-        let is_secret = secrets
-            .iter()
-            .any(|secret| field == &format!("settings.{secret}"));
-        for value in [&mut old, &mut new] {
-            if is_secret && !value.is_null() {
-                *value = json!(SECRET);
-            }
-        }
-        found.push(json!({"field": field, "before": old, "after": new}));
-    }
-    found
-}
-
-fn flatten(path: String, value: &Value, flat: &mut Vec<(String, Value)>) {
-    match value {
-        Value::Object(inner) if !inner.is_empty() => {
-            for (name, value) in inner {
-                let path = if path.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{path}.{name}")
-                };
-                flatten(path, value, flat);
-            }
-        }
-        value => flat.push((path, value.clone())),
-    }
-}
-
 /// Changes that belong together.
 pub(crate) struct Plan {
     /// Revision of the cluster they were made out of.
-    pub(crate) seen: i64,
-    pub(crate) steps: Vec<Step>,
+    seen: i64,
+    changes: Vec<ObjectChange>,
+    shown: Vec<(What, Map<String, Value>)>,
 }
 
 impl Plan {
-    /// Makes the changes, or only checks them; answers the revision. Nothing to change takes no revision.
+    /// A plan without changes, made out of what there is at a revision.
+    pub(crate) const fn new(seen: i64) -> Self {
+        Self {
+            seen,
+            changes: Vec::new(),
+            shown: Vec::new(),
+        }
+    }
+
+    /// Makes the changes, or only checks them; answers the revision. Nothing to change takes no revision. There may be many of
+    /// them, so they are handed over and not copied: a plan is applied once.
     ///
     /// # Errors
     /// As [`busker_odb::objects::Objects::apply`].
-    pub(crate) async fn apply(&self, call: &Call, only_check: bool) -> Result<i64, OdbError> {
-        if self.steps.is_empty() {
+    pub(crate) async fn apply(&mut self, call: &Call, only_check: bool) -> Result<i64, OdbError> {
+        if self.changes.is_empty() {
             return Ok(self.seen);
         }
         let objects = call.deps.odb.objects();
@@ -252,7 +208,7 @@ impl Plan {
             objects
         };
         let batch = Batch {
-            changes: self.steps.iter().map(|step| step.change.clone()).collect(),
+            changes: std::mem::take(&mut self.changes),
             seen: self.seen,
         };
         let applied = objects.apply(batch, call.who()).await?;
@@ -263,34 +219,66 @@ impl Plan {
         })
     }
 
+    /// Adds a change.
+    pub(crate) fn add(&mut self, step: Step) {
+        self.changes.push(step.change);
+        self.shown.push((step.what, step.shown));
+    }
+
     /// The changes as answers show them.
-    pub(crate) fn answer(&self, revision: i64) -> Value {
-        let of = |what: What| -> Vec<Value> {
-            let steps = self.steps.iter().filter(|step| step.what == what);
-            steps
-                .map(|step| Value::Object(step.shown.clone()))
-                .collect()
-        };
-        json!({
-            "revision": revision,
-            "changed": revision != self.seen,
-            "create": of(What::Create),
-            "edit": of(What::Edit),
-            "delete": of(What::Delete),
-        })
+    pub(crate) fn answer(self, revision: i64) -> Map<String, Value> {
+        let (mut create, mut edit, mut delete) = (Vec::new(), Vec::new(), Vec::new());
+        for (what, shown) in self.shown {
+            let list = match what {
+                What::Create => &mut create,
+                What::Edit => &mut edit,
+                What::Delete => &mut delete,
+            };
+            list.push(Value::Object(shown));
+        }
+        let mut answer = Map::new();
+        answer.insert("revision".to_owned(), json!(revision));
+        answer.insert("changed".to_owned(), json!(revision != self.seen));
+        for (key, list) in [("create", create), ("edit", edit), ("delete", delete)] {
+            answer.insert(key.to_owned(), Value::Array(list));
+        }
+        answer
     }
 }
 
-/// Fields of an answer with changes.
-pub(crate) const CHANGES: &[(&str, &str)] = &[
-    ("revision", "integer"),
-    ("changed", "boolean"),
-    ("create", "array"),
-    ("edit", "array"),
-    ("delete", "array"),
-    ("warnings", "array"),
-    ("needs_secret", "array"),
+/// Fields by which answers name an object.
+pub(crate) const NAMED: &[(&str, &str)] = &[
+    ("kind", "string"),
+    ("name", "string"),
+    ("transport", "string"),
 ];
+const FIELD: &[(&str, &str)] = &[("field", "string"), ("before", "json"), ("after", "json")];
+const STEP: &[(&str, &str)] = &[("place", "string"), ("needs_secret", "string[]")];
+
+/// JSON Schema of one change, with further fields.
+pub(crate) fn change(more: Fields<'_>) -> Value {
+    let fields = answers::object(&[NAMED, more].concat());
+    answers::with(fields, "fields", answers::list_of(answers::object(FIELD)))
+}
+
+/// JSON Schema of an answer with changes.
+pub(crate) fn changes() -> Value {
+    let whole = answers::object(&[("revision", "integer"), ("changed", "boolean")]);
+    let steps = answers::list_of(change(STEP));
+    let lacking = answers::object(&[NAMED, &[("secrets", "string[]")]].concat());
+    let warning = answers::object(&[("place", "string"), ("message", "string")]);
+    [
+        ("create", steps.clone()),
+        ("edit", steps.clone()),
+        ("delete", steps),
+        ("needs_secret", answers::list_of(lacking)),
+        ("warnings", answers::list_of(warning)),
+    ]
+    .into_iter()
+    .fold(whole, |whole, (name, schema)| {
+        answers::with(whole, name, schema)
+    })
+}
 
 /// Times changes are made out of what there is when others write in between.
 pub(crate) const ATTEMPTS: u32 = 5;

@@ -267,6 +267,15 @@ fn object(kind: Kind) -> Value {
     answers::with(answers::object(OBJECT), "settings", settings)
 }
 
+/// JSON Schema of a list of objects whose kinds differ.
+pub(crate) fn any_objects() -> Value {
+    answers::list_of(answers::with(
+        answers::object(OBJECT),
+        "settings",
+        json!({"type": "object"}),
+    ))
+}
+
 /// HTTP objects of one name can differ in transport; only they take the field.
 fn with_transport(service: AdminService, kind: Kind) -> AdminService {
     if kind.groups.len() < 2 {

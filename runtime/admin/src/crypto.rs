@@ -5,6 +5,7 @@ use busker_model::{ErrorClass, Fault};
 use busker_odb::nodes::NodeRecord;
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
 
@@ -15,6 +16,13 @@ const CLOSED_SHOWN: usize = 100;
 /// Where a node's row tells which keys it has.
 const KEYS: &str = "vault_keys";
 
+const KEY: &[(&str, &str)] = &[
+    ("id", "string"),
+    ("seals", "boolean"),
+    ("secrets", "integer"),
+];
+const NODE: &[(&str, &str)] = &[("name", "string"), ("keys", "string[]")];
+
 pub(crate) fn operations() -> Vec<AdminService> {
     vec![
         AdminService::new(
@@ -23,7 +31,9 @@ pub(crate) fn operations() -> Vec<AdminService> {
             "Answers which key seals, how many secrets each key sealed, and which node has which keys.",
             status,
         )
-        .answers(&[("key", "string"), ("keys", "array"), ("nodes", "array")]),
+        .answers(&[("key", "string")])
+        .and("keys", list_of(object(KEY)))
+        .and("nodes", list_of(object(NODE))),
         AdminService::new(
             "busker.crypto.rotate",
             Role::Admin,
@@ -44,8 +54,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
         .answers(&[
             ("key", "string"),
             ("objects", "integer"),
-            ("closed", "array"),
-            ("next", "integer"),
+            ("closed", "string[]"),
+            ("next", "integer?"),
         ])
         .writing(),
     ]

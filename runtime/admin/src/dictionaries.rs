@@ -10,6 +10,7 @@ use busker_model::invocation::Role;
 use busker_odb::dictionaries::{DICTIONARY_PAGE, Item, Window};
 use serde_json::{Value, json};
 
+use crate::answers::{list_of, object};
 use crate::input::{Input, Type};
 use crate::operation::{AdminService, Call, answer};
 
@@ -92,18 +93,15 @@ fn reading() -> Vec<AdminService> {
             .optional("key", Type::Text, "Only those of this key."),
         )
         .example(json!({"system": "crm"}))
-        .answers(&[
-            ("total", "integer"),
-            ("last_number", "integer"),
-            ("entries", "array"),
-        ]),
+        .answers(&[("total", "integer"), ("last_number", "integer")])
+        .and("entries", list_of(object(ENTRY))),
         AdminService::new(
             "busker.dictionary.entry.list-systems",
             Role::Viewer,
             "Lists the systems that have entries.",
             systems,
         )
-        .answers(&[("systems", "array")]),
+        .answers(&[("systems", "string[]")]),
         AdminService::new(
             "busker.dictionary.entry.list-keys",
             Role::Viewer,
@@ -112,7 +110,7 @@ fn reading() -> Vec<AdminService> {
         )
         .required("system", Type::Text, "System.")
         .example(json!({"system": "crm"}))
-        .answers(&[("keys", "array")]),
+        .answers(&[("keys", "string[]")]),
         AdminService::new(
             "busker.dictionary.entry.list-values",
             Role::Viewer,
@@ -122,7 +120,7 @@ fn reading() -> Vec<AdminService> {
         .required("system", Type::Text, "System.")
         .required("key", Type::Text, "Key.")
         .example(json!({"system": "crm", "key": "currency"}))
-        .answers(&[("values", "array")]),
+        .answers(&[("values", "string[]")]),
     ]
 }
 

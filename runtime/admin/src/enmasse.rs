@@ -7,6 +7,7 @@ mod export;
 pub(crate) mod item;
 mod plan;
 mod source;
+mod there;
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use busker_model::Fault;
 use busker_model::invocation::Role;
 use serde_json::{Value, json};
 
-use crate::changes::{CHANGES, settled};
+use crate::answers::{list_of, object};
+use crate::changes::{NAMED, changes, settled};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
 
@@ -68,8 +70,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
 
 /// What plan and import take and answer.
 fn given(service: AdminService) -> AdminService {
-    let mut answers = CHANGES.to_vec();
-    answers.extend([("unchanged", "array"), ("not_in_file", "array")]);
+    let named = || list_of(object(NAMED));
     service
         .required("text", Type::Text, "The text, YAML or JSON.")
         .optional("file", Type::Text, "Name of the file, as faults show it.")
@@ -85,14 +86,16 @@ fn given(service: AdminService) -> AdminService {
             "Whether a service that is not deployed is a fault; else it is a warning.",
         )
         .example(json!({"text": EXAMPLE, "file": "crm.yaml"}))
-        .answers(&answers)
+        .answering(changes())
+        .and("unchanged", named())
+        .and("not_in_file", named())
 }
 
 async fn run(call: Call, only_plan: bool) -> Result<Value, Fault> {
     let source = Arc::new(Source::of(&call.input)?);
     let mut attempt = 1;
     loop {
-        let planned = planned(&call, &source).await?;
+        let mut planned = planned(&call, &source).await?;
         let outcome = planned.plan.apply(&call, only_plan).await;
         if let Some(revision) = settled(outcome, attempt)? {
             return Ok(planned.answer(revision));

@@ -180,6 +180,8 @@ fn writing() -> Vec<AdminService> {
         )
         .example(json!({"cid": EXAMPLE_CID, "payload": {"symbol": "GOOG"}}))
         .answers(&[("cid", "string")])
+        // It runs as whoever handed it over, who may have been allowed to deploy.
+        .bringing_code()
         .writing(),
     ]
 }

@@ -6,7 +6,7 @@ use busker_model::{Family, Fault, Object};
 use busker_odb::ListFilter;
 use serde_json::{Value, json};
 
-use crate::crud::{LIST_DEFAULT, LIST_MAX, lacking, shown};
+use crate::crud::{LIST_DEFAULT, LIST_MAX, any_objects, lacking, shown};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
 
@@ -44,7 +44,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .optional("offset", Type::Integer(0, i64::MAX), "Objects to skip.")
         .example(json!({"filter": "crm", "limit": 20}))
-        .answers(&[("objects", "array"), ("total", "integer")]),
+        .answers(&[("total", "integer")])
+        .and("objects", any_objects()),
     ]
 }
 

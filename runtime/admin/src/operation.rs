@@ -213,6 +213,7 @@ impl AdminService {
             Type::Boolean,
             "Whether to check all there is to check and change nothing; the answer is what would be.",
         )
+        .and(VALIDATE_ONLY, json!({"type": "boolean"}))
     }
 
     /// Marks it as bringing code in, or as giving somebody the means to.

@@ -14,7 +14,7 @@ use self::commands::{Danger, danger};
 use self::words::words;
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
-use crate::runner::permitted;
+use crate::runner::{permitted, trusted};
 
 /// Name of the service.
 const EXECUTE: &str = "busker.redis.execute";
@@ -55,6 +55,10 @@ async fn execute(call: Call) -> Result<Value, Fault> {
         Danger::Dangerous => Role::Admin,
     };
     permitted(Some(&call.principal), role, &asked)?;
+    if danger == Danger::Dangerous {
+        // Invocations are kept there, with who handed them over.
+        trusted(&call.principal, &asked)?;
+    }
     if danger == Danger::Dangerous && !call.input.flag("confirm", false) {
         let message = format!("must be true: {command} is dangerous for what is in this Redis");
         return Err(Fault::violations(vec![Violation::new("confirm", message)]));

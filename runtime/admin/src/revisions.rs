@@ -7,7 +7,8 @@ use busker_model::{Family, Fault};
 use busker_odb::objects::{Difference, HistoryEntry};
 use serde_json::{Map, Value, json};
 
-use crate::changes::{CHANGES, fields};
+use crate::answers::{list_of, object};
+use crate::changes::{change, changes, fields};
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
 
@@ -15,6 +16,15 @@ use crate::operation::{AdminService, Call};
 const LIST_MAX: i64 = 1_000;
 /// Length of a page unless told otherwise.
 const LIST_DEFAULT: i64 = 50;
+
+const REVISION: &[(&str, &str)] = &[
+    ("revision", "integer"),
+    ("at_ms", "integer"),
+    ("who", "string"),
+    ("created", "integer"),
+    ("edited", "integer"),
+    ("deleted", "integer"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     let revision = Type::Integer(0, i64::MAX);
@@ -32,7 +42,8 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .optional("before", revision, "Only revisions before this one.")
         .example(json!({"limit": 20}))
-        .answers(&[("revisions", "array"), ("current", "integer")]),
+        .answers(&[("current", "integer")])
+        .and("revisions", list_of(object(REVISION))),
         AdminService::new(
             "busker.revision.get",
             Role::Viewer,
@@ -41,7 +52,12 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .required("revision", revision, "The revision.")
         .example(json!({"revision": 53}))
-        .answers(&[("revision", "integer"), ("who", "string"), ("at_ms", "integer"), ("changes", "array")]),
+        .answers(&[
+            ("revision", "integer"),
+            ("who", "string"),
+            ("at_ms", "integer"),
+        ])
+        .and("changes", list_of(change(&[("action", "string")]))),
         AdminService::new(
             "busker.revision.diff",
             Role::Viewer,
@@ -51,13 +67,10 @@ pub(crate) fn operations() -> Vec<AdminService> {
         .required("from", revision, "The older revision; 0 is before all.")
         .optional("to", revision, "The newer revision; the newest unless given.")
         .example(json!({"from": 41, "to": 53}))
-        .answers(&[
-            ("from", "integer"),
-            ("to", "integer"),
-            ("create", "array"),
-            ("edit", "array"),
-            ("delete", "array"),
-        ]),
+        .answers(&[("from", "integer"), ("to", "integer")])
+        .and("create", list_of(change(&[])))
+        .and("edit", list_of(change(&[])))
+        .and("delete", list_of(change(&[]))),
         AdminService::new(
             "busker.revision.revert",
             Role::Developer,
@@ -66,7 +79,7 @@ pub(crate) fn operations() -> Vec<AdminService> {
         )
         .required("revision", revision, "The revision to go back to.")
         .example(json!({"revision": 41, "validate_only": true}))
-        .answers(CHANGES)
+        .answering(changes())
         .destroying()
         .validating(),
     ]

@@ -124,8 +124,8 @@ async fn attempt(
         operation.permission,
         &operation.name,
     )?;
-    if operation.brings_code && principal.barred_from_code {
-        return Err(barred(&principal.name, &operation.name));
+    if operation.brings_code {
+        trusted(&principal, &operation.name)?;
     }
     let call = Call {
         input: input?,
@@ -158,13 +158,17 @@ pub(crate) fn permitted(
         })
 }
 
-/// The refusal of a principal that may do all its role allows but bring code in.
-fn barred(who: &str, service: &str) -> Fault {
+/// Refuses a principal that may do all its role allows but bring code in.
+pub(crate) fn trusted(principal: &Principal, what: &str) -> Result<(), Fault> {
+    if !principal.barred_from_code {
+        return Ok(());
+    }
+    let who = &principal.name;
     let message = format!(
-        "{service} brings code in, or gives somebody the means to, which {who} may not: set zato_face_deploys = true in [node] \
+        "{what} brings code in, or gives somebody the means to, which {who} may not: set zato_face_deploys = true in [node] \
          of busker.toml, or come as a user"
     );
-    Fault::new(ErrorClass::Forbidden, message).code("barred-from-code")
+    Err(Fault::new(ErrorClass::Forbidden, message).code("barred-from-code"))
 }
 
 fn row(operation: &AdminService, context: &Context, input: &Result<Input, Fault>) -> AuditWrite {

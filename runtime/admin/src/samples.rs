@@ -11,6 +11,7 @@ use busker_odb::OdbError;
 use busker_odb::samples::{SAMPLE_PAGE, Sample, SampleHead, SampleKind, SampleRow};
 use serde_json::{Map, Value, json};
 
+use crate::answers::{list_of, object};
 use crate::crud::write;
 use crate::input::Type;
 use crate::operation::{AdminService, Call};
@@ -19,6 +20,26 @@ use crate::operation::{AdminService, Call};
 const PAGE: i64 = 50;
 const EXAMPLE_CID: &str = "K000000000000000000000000000000000000007";
 const EXAMPLE: &str = "stockmarket.get-market-cap";
+const HEAD: &[(&str, &str)] = &[
+    ("name", "string"),
+    ("cid", "string"),
+    ("node", "string"),
+    ("version", "string"),
+    ("generation", "integer"),
+    ("started_ms", "integer"),
+    ("ended_ms", "integer"),
+    ("took_ms", "number"),
+    ("threshold_ms", "integer"),
+    ("outcome", "string"),
+    ("origin", "json"),
+];
+const BYTES: &[(&str, &str)] = &[("request_bytes", "integer"), ("response_bytes", "integer")];
+const BODY: &[(&str, &str)] = &[
+    ("text", "string"),
+    ("bytes", "integer"),
+    ("state", "string"),
+    ("masked", "integer"),
+];
 
 pub(crate) fn operations() -> Vec<AdminService> {
     let mut all = vec![configure_service(), replay::operation()];
@@ -72,10 +93,10 @@ fn of_kind(family: &str, kind: SampleKind, what: &str) -> [AdminService; 3] {
         .example(json!({"name": EXAMPLE}))
         .answers(&[
             ("total", "integer"),
-            ("invocations", "array"),
             ("every", "integer"),
             ("threshold_ms", "integer"),
-        ]),
+        ])
+        .and("invocations", list_of(object(&[HEAD, BYTES].concat()))),
         AdminService::new(
             format!("{family}.get"),
             Role::Operator,
@@ -87,13 +108,9 @@ fn of_kind(family: &str, kind: SampleKind, what: &str) -> [AdminService; 3] {
         .required("name", Type::Name, "Service.")
         .required("cid", Type::Text, "cid of the invocation.")
         .example(json!({"name": EXAMPLE, "cid": EXAMPLE_CID}))
-        .answers(&[
-            ("cid", "string"),
-            ("started_ms", "integer"),
-            ("took_ms", "number"),
-            ("request", "object"),
-            ("response", "object"),
-        ]),
+        .answers(HEAD)
+        .and("request", object(BODY))
+        .and("response", object(BODY)),
         AdminService::new(
             format!("{family}.delete"),
             Role::Operator,

@@ -4,8 +4,7 @@ use busker_model::invocation::Role;
 use busker_model::{Family, Fault};
 use serde_json::{Value, json};
 
-use crate::answers;
-use crate::crud::{OBJECT, paged, read, shown};
+use crate::crud::{any_objects, paged, read, shown};
 use crate::operation::{AdminService, Call};
 
 pub(crate) fn list() -> AdminService {
@@ -15,14 +14,9 @@ pub(crate) fn list() -> AdminService {
         "Lists security definitions of all kinds.",
         all,
     );
-    let object = answers::with(
-        answers::object(OBJECT),
-        "settings",
-        json!({"type": "object"}),
-    );
     paged(service)
         .answers(&[("total", "integer")])
-        .and("objects", answers::list_of(object))
+        .and("objects", any_objects())
 }
 
 async fn all(call: Call) -> Result<Value, Fault> {

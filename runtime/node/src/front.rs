@@ -211,12 +211,7 @@ impl Front {
         let mut decoded = match settings.transport {
             Transport::Soap => {
                 arrival.soap = Some(SoapVersion::guess(&raw, content_type));
-                let understood: &[_] = if reads_body {
-                    &[HeaderName::SECURITY]
-                } else {
-                    &[]
-                };
-                decode_soap(&raw, content_type, understood)?
+                decode_soap(&raw, content_type, understood(reads_body))?
             }
             Transport::PlainHttp => {
                 decode(settings.data_format, settings.transport, &raw, content_type)?
@@ -358,6 +353,15 @@ fn takes_version(settings: &ChannelSettings, sent: Option<SoapVersion>) -> Resul
     };
     let message = format!("Envelope: this channel takes SOAP {words} only");
     Err(Fault::invalid(message).code("version-mismatch"))
+}
+
+/// Header blocks that a channel acts on, so that they may be marked as to be understood.
+const fn understood(reads_body: bool) -> &'static [HeaderName] {
+    if reads_body {
+        &[HeaderName::SECURITY]
+    } else {
+        &[]
+    }
 }
 
 /// The one version a channel takes.

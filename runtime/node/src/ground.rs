@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use busker_bus::{MessageBus, RedisConsole};
-use busker_channels::{LocalTokens, Mount};
+use busker_channels::{Known, LocalTokens, Mount};
 use busker_kit::{ChildSpec, FamilyOutcome, OnExcess, Supervisor, SupervisorSpec, Tree, clock};
 use busker_model::{ErrorClass, Fault};
 use busker_odb::{Odb, Vault};
@@ -12,7 +12,6 @@ use busker_outgoing::Outgoing;
 use busker_packages::Packages;
 use busker_python::{PortsCell, PythonHost};
 use busker_scheduler::{FireStore, Scheduler, SystemWall};
-use busker_security::Known;
 use busker_service::ports::{Engine, NoKeyValue};
 use busker_service::{Ports, Registry};
 use busker_services::{Directory, ServiceFamily};

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Payload as Body};
 use actix_web::{HttpRequest, HttpResponse};
+use busker_channels::{Guard, Known};
+use busker_connector::Settings;
 use busker_kit::clock;
 use busker_model::invocation::Role;
 use busker_model::{
@@ -20,9 +22,9 @@ use busker_pipeline::{
     Decoded, EncodeContext, Encoded, ErrorStyle, HeaderName, SoapVersion, decode, decode_soap,
     encode_admin, params, respond,
 };
-use busker_security::{Known, NonceBook, UsernameToken};
+use busker_security::{BasicAuthSettings, NonceBook, UsernameToken, WssSettings};
 use busker_services::Directory;
-use busker_zato::door::{self, Door, Guard};
+use busker_zato::door::{self, AsksFor, Door};
 use bytes::Bytes;
 
 use crate::answer::{answer, log};
@@ -48,6 +50,7 @@ const READER: &str = "zato.wsdl";
 #[derive(Debug, Clone)]
 pub(crate) struct Face {
     known: Known,
+    /// What was used once and must not be used again.
     nonces: Arc<dyn NonceBook>,
     directory: Directory,
     board: Board,
@@ -127,51 +130,33 @@ impl Face {
         if self.board.get() == Readiness::Standby {
             return Err(away("this node is off traffic").code("standby"));
         }
-        let in_body = matches!(door.guard, Guard::Wss(_));
+        let guard = self.guard(door)?;
+        let reads_body = guard
+            .as_ref()
+            .is_some_and(|guard| guard.definition.reads_body());
         // Who comes without credentials costs no more than this, unless they are in the body.
-        let early = if in_body {
+        let early = if reads_body {
             None
         } else {
-            self.authenticate(door, request, None).await?
+            self.admit(door, guard.as_ref(), shown(request, None))
+                .await?
         };
         let Some(entry) = self.directory.get(door.service) else {
             let path = request.uri().path();
             return Err(Fault::not_found(door::nothing(path, door.service)));
         };
         let raw = body::read(request, body, self.limits).await?;
-        let content_type = request.headers().get(CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok());
-        if door.transport == Transport::Soap {
-            *soap = Some(SoapVersion::guess(&raw, content_type));
-        }
-        let decoded = read(door, &raw, content_type)?;
-        *soap = decoded.soap.or(*soap);
-        let principal = if in_body {
-            self.authenticate(door, request, decoded.token.as_ref())
-                .await?
+        let decoded = decoded(door, request, &raw, soap)?;
+        let principal = if reads_body {
+            let shown = shown(request, decoded.token.as_ref());
+            self.admit(door, guard.as_ref(), shown).await?
         } else {
             early
         };
-        let service = ServiceName::new(door.service);
-        let service = service.map_err(|error| Fault::invalid(error.to_string()))?;
-        let query = match request.query_string() {
-            text if door.is_file => params::read_pairs(text.as_bytes())?,
-            _ => Vec::new(),
-        };
-        let traceparent = TraceParent::enter(sent_traceparent(request)).to_string();
-        let reply = self.directory.call(Request {
-            cid,
-            channel: ChannelKind::HttpSoap,
-            data_format: door.format,
-            transport: Some(door.transport),
-            raw,
-            payload: decoded.payload,
-            params: query,
-            principal,
-            traceparent: Some(traceparent.into()),
-            ..Request::json(service, Bytes::new(), clock::now() + TIMEOUT)
-        });
-        let mut reply = reply.await?;
+        let mut invocation = invocation(door, request, raw, decoded)?;
+        invocation.cid = cid;
+        invocation.principal = principal;
+        let mut reply = self.directory.call(invocation).await?;
         if door.is_file {
             reply = busker_zato::as_file(reply)?;
         }
@@ -185,48 +170,98 @@ impl Face {
         encode_admin(context, reply)
     }
 
-    /// Who comes, with the role of an admin; `None` where anyone may.
-    async fn authenticate(
-        &self,
-        door: &Door<'_>,
-        request: &HttpRequest,
-        token: Option<&UsernameToken>,
-    ) -> Result<Option<Arc<Principal>>, Fault> {
-        let (kind, name) = match door.guard {
-            Guard::Nobody => return Ok(None),
-            Guard::Reader => {
-                let reader = Principal::new(READER, Some(Role::Viewer));
-                return Ok(Some(Arc::new(reader)));
-            }
-            Guard::BasicAuth(name) => ("basic-auth", name),
-            Guard::Wss(name) => ("wss", name),
+    /// What stands in front of an endpoint; `None` where anyone may come.
+    fn guard(&self, door: &Door<'_>) -> Result<Option<Guard>, Fault> {
+        let (kind, name) = match door.asks_for {
+            AsksFor::Nothing | AsksFor::Reading => return Ok(None),
+            AsksFor::BasicAuth(name) => (BasicAuthSettings::KIND, name),
+            AsksFor::Wss(name) => (WssSettings::KIND, name),
         };
         let key = ObjectKey {
             family: Family::Security,
             group: kind.to_owned(),
             name: name.to_owned(),
         };
-        let definition = self.known.get(&key).ok_or_else(unguarded)?;
-        let verified = busker_security::verify(&definition, &Credentials { request, token })?;
+        self.known.get(&key).map(Some).ok_or_else(unguarded)
+    }
+
+    /// Who comes, with the role of an admin, and whether he may come again already.
+    async fn admit(
+        &self,
+        door: &Door<'_>,
+        guard: Option<&Guard>,
+        shown: Credentials<'_>,
+    ) -> Result<Option<Arc<Principal>>, Fault> {
+        let Some(guard) = guard else {
+            let reads = door.asks_for == AsksFor::Reading;
+            let reader = || Arc::new(Principal::new(READER, Some(Role::Viewer)));
+            return Ok(reads.then(reader));
+        };
+        let verified = busker_security::verify(&guard.definition, &shown)?;
         if let Some(once) = verified.once
             && !self.nonces.claim(once).await?
         {
             return Err(replayed());
         }
-        let mut principal = Principal::new(verified.principal.name.clone(), Some(Role::Admin));
+        if let Some(limiter) = &guard.limiter {
+            limiter.admit().await?;
+        }
+        let name = verified.principal.name.clone();
+        let mut principal = Principal::new(name, Some(Role::Admin));
         principal.barred_from_code = !self.deploys;
         Ok(Some(Arc::new(principal)))
     }
 }
 
-/// Reads a body; where the credentials are in its header, that header is understood.
-fn read(door: &Door<'_>, raw: &Bytes, content_type: Option<&str>) -> Result<Decoded, Fault> {
-    match door.guard {
-        Guard::Wss(_) => decode_soap(raw, content_type, &[HeaderName::SECURITY]),
-        Guard::Nobody | Guard::Reader | Guard::BasicAuth(_) => {
-            decode(door.format, door.transport, raw, content_type)
-        }
+const fn shown<'a>(request: &'a HttpRequest, token: Option<&'a UsernameToken>) -> Credentials<'a> {
+    Credentials { request, token }
+}
+
+fn decoded(
+    door: &Door<'_>,
+    request: &HttpRequest,
+    raw: &Bytes,
+    soap: &mut Option<SoapVersion>,
+) -> Result<Decoded, Fault> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    if door.transport == Transport::PlainHttp {
+        return decode(door.format, door.transport, raw, content_type);
     }
+    *soap = Some(SoapVersion::guess(raw, content_type));
+    let understood: &[_] = if matches!(door.asks_for, AsksFor::Wss(_)) {
+        &[HeaderName::SECURITY]
+    } else {
+        &[]
+    };
+    let decoded = decode_soap(raw, content_type, understood)?;
+    *soap = decoded.soap.or(*soap);
+    Ok(decoded)
+}
+
+fn invocation(
+    door: &Door<'_>,
+    request: &HttpRequest,
+    raw: Bytes,
+    decoded: Decoded,
+) -> Result<Request, Fault> {
+    let service =
+        ServiceName::new(door.service).map_err(|error| Fault::invalid(error.to_string()))?;
+    let params = match request.query_string() {
+        text if door.is_file => params::read_pairs(text.as_bytes())?,
+        _ => Vec::new(),
+    };
+    let traceparent = TraceParent::enter(sent_traceparent(request)).to_string();
+    Ok(Request {
+        channel: ChannelKind::HttpSoap,
+        data_format: door.format,
+        transport: Some(door.transport),
+        raw,
+        payload: decoded.payload,
+        params,
+        traceparent: Some(traceparent.into()),
+        ..Request::json(service, Bytes::new(), clock::now() + TIMEOUT)
+    })
 }
 
 /// The refusal where nobody can come, since the definition is missing or inactive.

@@ -1,12 +1,6 @@
 //! Any bytes at all, as a body of any format and through SimpleIO: a refusal that blames the caller, or input that is what
 //! the declaration says. Nothing panics, nothing blames us.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a file under tests/ is a test as a whole, and its builders fail as tests do"
-)]
-
 use busker_model::invocation::ReplyBody;
 use busker_model::sio::{Field, FieldType, SimpleIo, input, output};
 use busker_model::{Cid, DataFormat, ErrorClass, Payload, Reply, Transport};
@@ -41,6 +35,7 @@ const TYPES: [FieldType; 13] = [
 ];
 
 /// A field of each type, `a` to `m`.
+#[expect(clippy::fn_params_excessive_bools, reason = "both are drawn at random")]
 fn declaration(bare: bool, required: bool) -> SimpleIo {
     let names = "abcdefghijklm".chars();
     let fields = names.zip(TYPES);

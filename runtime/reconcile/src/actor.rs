@@ -6,14 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use busker_channels::{Mount, TokenSource};
+use busker_channels::{Known, Mount, TokenSource};
 use busker_kit::ractor::{Actor, ActorProcessingErr, ActorRef};
 use busker_kit::{ChildSpec, Pump, PumpEnded, Seat, Supervisor};
 use busker_model::ActorState;
 use busker_odb::Odb;
 use busker_outgoing::Outgoing;
 use busker_scheduler::Scheduler;
-use busker_security::Known;
 use busker_services::{Directory, ServiceFamily};
 use busker_telemetry::Events;
 use tokio::sync::watch;

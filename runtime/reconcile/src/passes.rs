@@ -15,7 +15,7 @@ use crate::actor::Parts;
 use crate::channels::Channels;
 use crate::jobs::Jobs;
 use crate::outgoing::Connections;
-use crate::security::Security;
+use crate::security::{Secured, Security};
 use crate::services::ServiceChanges;
 
 /// What reconcile knows between passes.
@@ -92,8 +92,7 @@ impl Passes {
                 Family::Security => {
                     self.security.take(&self.parts.odb, key, object);
                     let secured = self.security.get(&key.name);
-                    let definition = secured.map(|secured| secured.definition.clone());
-                    self.parts.known.set(key, definition);
+                    self.parts.known.set(key, secured.map(Secured::guard));
                     definitions.insert(key.name.clone());
                 }
                 Family::Service => services.take(key, object),

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use busker_channels::{Limiter, Shut, TokenSource};
+use busker_channels::{Guard, Limiter, Shut, TokenSource};
 use busker_connector::{Kind, RateLimit, Settings};
 use busker_connector_http::Credentials;
-use busker_model::object::NEEDS_SECRET;
+use busker_model::object::{NEEDS_SECRET, Violation};
 use busker_model::{Fault, Object, ObjectKey, Secret};
 use busker_odb::Odb;
 use busker_security::wss::PasswordType;
@@ -32,6 +32,16 @@ pub(crate) struct Secured {
     pub(crate) limiter: Option<Arc<Limiter>>,
     /// Fetches its keys for as long as it is there.
     _fetcher: Option<Fetcher>,
+}
+
+impl Secured {
+    /// What stands in front of a way in.
+    pub(crate) fn guard(&self) -> Guard {
+        Guard {
+            definition: self.definition.clone(),
+            limiter: self.limiter.clone(),
+        }
+    }
 }
 
 /// Definitions by name. One that is inactive, or cannot be opened, is not there: what names it is closed.
@@ -230,13 +240,24 @@ fn read<S: Settings>(object: &Object) -> Result<S, Fault> {
         for field in S::SECRETS {
             if fields.contains_key(*field) {
                 fields.insert((*field).to_owned(), json!(busker_model::secret::REDACTED));
-            } else if S::NEEDS_SECRETS {
-                return Err(unset(field));
             }
         }
         fields.retain(|_, value| *value != Value::Null);
     }
-    Kind::read(&settings).map_err(Fault::violations)
+    let lacks = |faults: &[Violation]| {
+        let absent = S::SECRETS
+            .iter()
+            .filter(|field| settings.get(**field).is_none());
+        let told = |field: &&&str| {
+            let field = format!("settings.{field}");
+            faults.iter().any(|fault| fault.field == field)
+        };
+        absent.copied().find(|field| told(&field))
+    };
+    Kind::read(&settings).map_err(|faults| match lacks(&faults) {
+        Some(field) => unset(field),
+        None => Fault::violations(faults),
+    })
 }
 
 fn secret(odb: &Odb, object: &Object, field: &str) -> Result<Secret, Fault> {

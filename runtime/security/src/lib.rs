@@ -1,10 +1,9 @@
 //! Who is asking: what a request shows against a security definition, as pure functions.
 //!
-//! It opens nothing and looks nothing up: a channel holds its prepared [`Definition`] and calls [`verify`] for each request. What
-//! a definition needs of the outside is handed to it or back: keys of a JWKS come through a [`jwt::KeySlot`], and a nonce that
-//! must be used once is the caller's to claim ([`NonceBook`]). Who asks by name finds in [`Known`] what the node has prepared.
-//! Users and tokens of the public API are checked elsewhere, since they need the ODB. Each kind is one file; start with
-//! [`basic`].
+//! It opens nothing, looks nothing up and keeps no state: a channel holds its prepared [`Definition`] and calls
+//! [`verify`] for each request. What a definition needs of the outside is handed to it or back: keys of a JWKS come
+//! through a [`jwt::KeySlot`], and a nonce that must be used once is the caller's to claim ([`NonceBook`]). Users and
+//! tokens of the public API are checked elsewhere, since they need the ODB. Each kind is one file; start with [`basic`].
 
 use std::sync::Arc;
 
@@ -14,7 +13,6 @@ pub mod api_key;
 pub mod basic;
 pub mod jwt;
 mod keyed;
-mod known;
 pub mod mutual_tls;
 mod once;
 mod part;
@@ -25,7 +23,6 @@ pub mod wss;
 pub use api_key::{ApiKeySettings, PreparedApiKey};
 pub use basic::{BasicAuthSettings, PreparedBasic};
 pub use jwt::{JwtSettings, PreparedJwt};
-pub use known::Known;
 pub use mutual_tls::{ClientCertificate, MutualTlsSettings, PreparedMutualTls};
 pub use once::{NonceBook, Once};
 pub use part::MAX_PART_BYTES;

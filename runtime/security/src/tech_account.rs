@@ -112,9 +112,16 @@ mod tests {
         assert_eq!(got.unwrap().principal.name, "CRM");
     }
 
+    /// Headers, the code of the fault, and what it says.
+    type Row = (
+        &'static [(&'static str, &'static str)],
+        &'static str,
+        &'static str,
+    );
+
     #[test]
     fn what_is_missing_or_wrong_is_refused_with_the_challenge_of_zato() {
-        let rows: [(&[(&str, &str)], &str, &str); 8] = [
+        let rows: [Row; 8] = [
             (&[], MISSING, "X-Zato-User"),
             (&[("X-Zato-User", "CRM")], MISSING, "X-Zato-Password"),
             (&[("X-Zato-Password", "p ß")], MISSING, "X-Zato-User"),

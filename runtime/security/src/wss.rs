@@ -1,4 +1,4 @@
-//! WS-Security UsernameTokens (OASIS, UsernameToken Profile 1.1), with the settings that Zato has.
+//! Tokens of WS-Security (OASIS, UsernameToken Profile 1.1), with the settings that Zato has.
 //!
 //! The password is compared first and everything else after it, so that nobody without it learns anything of the rest.
 //! A nonce is to be used once: [`Verified::once`] names it and says how long it has to be remembered.

@@ -191,7 +191,7 @@ async fn translate(call: Call) -> Answer {
 /// Zato's import asks nobody either.
 async fn import(call: Call) -> Answer {
     let letters: String = call.text("data").split_whitespace().collect();
-    let input = json!({"data": letters, "confirm": true});
+    let input = json!({"data": letters, "replace_all": true});
     call.ours("busker.dictionary.import", input).await
 }
 

@@ -6,13 +6,13 @@ use busker_pipeline::{ErrorStyle, SoapVersion};
 /// What all paths of the face start with; whatever else is below it belongs to the face as well.
 pub const BELOW: &str = "/zato/";
 
-/// Who may come by an endpoint: the name of a security definition.
+/// What an endpoint asks for: credentials of the security definition of that name, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guard {
-    /// Anyone.
-    Nobody,
-    /// Anyone, who may read what viewers may: the one service behind it says only what is for everybody.
-    Reader,
+pub enum AsksFor {
+    /// Nothing.
+    Nothing,
+    /// Nothing, and who comes reads what viewers may: the one service behind it says only what is for everybody.
+    Reading,
     /// HTTP Basic Auth.
     BasicAuth(&'static str),
     /// WS-Security.
@@ -24,13 +24,16 @@ pub const PUBAPI: &str = "pubapi";
 /// Definition in front of the endpoint by which any service is invoked.
 pub const ADMIN_INVOKE: &str = "admin.invoke";
 
+/// Definition in front of the ping by WS-Security, named after its endpoint as in Zato.
+pub const WSS_PING: &str = "zato.ping.soap.wss.clear_text";
+
 /// An endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Door<'a> {
     /// Service behind it.
     pub service: &'a str,
     /// Who may come.
-    pub guard: Guard,
+    pub asks_for: AsksFor,
     /// Format of bodies.
     pub format: DataFormat,
     /// Envelope of bodies.
@@ -53,10 +56,10 @@ impl Door<'_> {
         }
     }
 
-    const fn json(service: &'static str, guard: Guard) -> Self {
+    const fn json(service: &'static str, asks_for: AsksFor) -> Self {
         Self {
             service,
-            guard,
+            asks_for,
             format: DataFormat::Json,
             transport: Transport::PlainHttp,
             is_file: false,
@@ -68,26 +71,26 @@ impl Door<'_> {
 /// does not stand for one of Zato's services.
 #[must_use]
 pub fn find<'a>(path: &'a str, action: &'a str) -> Option<Door<'a>> {
-    let pubapi = Guard::BasicAuth(PUBAPI);
-    let soap = |service, guard| Door {
+    let pubapi = AsksFor::BasicAuth(PUBAPI);
+    let soap = |service, asks_for| Door {
         service,
         format: DataFormat::Xml,
         transport: Transport::Soap,
-        ..Door::json("", guard)
+        ..Door::json("", asks_for)
     };
     let place = path.strip_prefix(BELOW)?;
     let door = match place {
         "soap" => soap(action, pubapi),
-        "admin/invoke" => Door::json("zato.service.invoke", Guard::BasicAuth(ADMIN_INVOKE)),
+        "admin/invoke" => Door::json("zato.service.invoke", AsksFor::BasicAuth(ADMIN_INVOKE)),
         "wsdl" => Door {
             format: DataFormat::Raw,
             is_file: true,
-            ..Door::json("zato.service.get-wsdl", Guard::Reader)
+            ..Door::json("zato.service.get-wsdl", AsksFor::Reading)
         },
-        "ping" => Door::json("zato.ping", Guard::Nobody),
+        "ping" => Door::json("zato.ping", AsksFor::Nothing),
         "ping.plain_http.basic_auth" => Door::json("zato.ping", pubapi),
         "ping.soap.basic_auth" => soap("zato.ping", pubapi),
-        "ping.soap.wss.clear_text" => soap("zato.ping", Guard::Wss(PUBAPI)),
+        "ping.soap.wss.clear_text" => soap("zato.ping", AsksFor::Wss(WSS_PING)),
         other => {
             let (format, service) = other.split_once('/')?;
             let format = match format {
@@ -117,10 +120,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_endpoint_of_zato_has_its_service_and_its_guard() {
-        let basic = Guard::BasicAuth;
+    fn each_endpoint_of_zato_has_its_service_and_what_it_asks_for() {
+        let basic = AsksFor::BasicAuth;
         let rows = [
-            ("/zato/ping", "", "zato.ping", Guard::Nobody),
+            ("/zato/ping", "", "zato.ping", AsksFor::Nothing),
             ("/zato/json/zato.ping", "", "zato.ping", basic("pubapi")),
             ("/zato/xml/zato.ping", "", "zato.ping", basic("pubapi")),
             ("/zato/soap", "zato.ping", "zato.ping", basic("pubapi")),
@@ -130,7 +133,7 @@ mod tests {
                 "zato.service.invoke",
                 basic("admin.invoke"),
             ),
-            ("/zato/wsdl", "", "zato.service.get-wsdl", Guard::Reader),
+            ("/zato/wsdl", "", "zato.service.get-wsdl", AsksFor::Reading),
             (
                 "/zato/ping.plain_http.basic_auth",
                 "",
@@ -147,12 +150,12 @@ mod tests {
                 "/zato/ping.soap.wss.clear_text",
                 "",
                 "zato.ping",
-                Guard::Wss("pubapi"),
+                AsksFor::Wss("zato.ping.soap.wss.clear_text"),
             ),
         ];
-        for (path, action, service, guard) in rows {
+        for (path, action, service, asks_for) in rows {
             let door = find(path, action).unwrap_or_else(|| panic!("{path}"));
-            assert_eq!((door.service, door.guard), (service, guard), "{path}");
+            assert_eq!((door.service, door.asks_for), (service, asks_for), "{path}");
         }
     }
 

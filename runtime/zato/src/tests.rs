@@ -228,7 +228,7 @@ async fn translations_imports_and_commands_go_through_without_what_zato_does_not
             json!({"data": "QlpoOT\nFBWSZTWQ=="}),
             vec![(
                 "busker.dictionary.import",
-                json!({"data": "QlpoOTFBWSZTWQ==", "confirm": true}),
+                json!({"data": "QlpoOTFBWSZTWQ==", "replace_all": true}),
                 json!({"entries": 1}),
             )],
             Value::Null,

@@ -2,7 +2,7 @@
 //!
 //! It opens no file, knows no kind of object and asks no database: who reads brings the texts and the variables, and what
 //! the settings of a kind may be is the catalog's to say. It never panics, whatever the bytes, and what is wrong is listed
-//! with file, line and column, all at once. Start with [`Document::read`] and [`write`]; the format is described in
+//! with file, line and column, all at once. Start with [`Document::read`] and [`write()`]; the format is described in
 //! `ops/docs/enmasse.md`.
 
 mod declare;

@@ -27,8 +27,9 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 
 /// A number of JSON. One that is neither an integer of 64 bits nor a finite float is text.
 fn number(text: &str) -> Option<Number> {
-    let first = text.bytes().next()?;
-    if first != b'-' && !first.is_ascii_digit() {
+    let (first, last) = (text.bytes().next()?, text.bytes().last()?);
+    // JSON lets white space stand around a number, and a word does not.
+    if (first != b'-' && !first.is_ascii_digit()) || !last.is_ascii_digit() {
         return None;
     }
     serde_json::from_str(text).ok()

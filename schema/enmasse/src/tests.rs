@@ -280,9 +280,8 @@ channel.http:
     assert_eq!(write(&[secured], Format::Yaml).unwrap(), expected);
 }
 
-#[test]
-fn an_export_of_zato_is_told_in_ours() {
-    let text = r#"{
+/// An export of Zato, with what it writes for its own sake.
+const OF_ZATO: &str = r#"{
  "channel_plain_http": [
   {"connection": "channel", "has_rbac": false, "id": 7, "is_active": true, "method": null, "name": "crm",
    "sec_def": "login", "service": "crm.get", "soap_action": "", "soap_version": "", "transport": "plain_http",
@@ -301,7 +300,10 @@ fn an_export_of_zato_is_told_in_ours() {
    "seconds": null, "service": "crm.poll", "start_date": "2014-02-04 17:19:58"},
   {"cron_definition": "0 2 * * *", "job_type": "cron_style", "name": "night", "service": "crm.night"}]
 }"#;
-    let document = read(text);
+
+#[test]
+fn an_export_of_zato_is_told_in_ours() {
+    let document = read(OF_ZATO);
     let told: Vec<_> = fine(&document)
         .iter()
         .map(|one| {
@@ -372,6 +374,26 @@ fn an_export_of_zato_is_told_in_ours() {
 }
 
 #[test]
+fn definitions_of_zato_are_told_in_the_words_of_each_kind() {
+    let text = r#"{"def_sec": [
+  {"name": "k", "type": "apikey", "username": "k", "password": "p"},
+  {"name": "t", "sec_type": "tech_acc", "password": "p", "salt": "s"},
+  {"name": "w", "type": "wss", "username": "u", "password_type": "clear_text", "reject_expiry_limit": 60}]}"#;
+    let document = read(text);
+    let told: Vec<_> = fine(&document)
+        .iter()
+        .map(|one| (one.title.as_str(), serde_json::Value::Object(one.json())))
+        .collect();
+    let wss = json!({"password_type": "clear_text", "reject_expiry_limit": 60, "username": "u"});
+    let expected = [
+        ("security.api-key", json!({"key": "p"})),
+        ("security.tech-account", json!({"password": "p"})),
+        ("security.wss", wss),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn what_zato_has_and_this_does_not_is_a_fault() {
     let text = r#"{"channel_amqp": [{"name": "a"}], "def_sec": [{"name": "b", "type": "ntlm"}],
 "scheduler": [{"name": "c", "job_type": "moon"}], "http_soap": [{"name": "d"}],
@@ -380,13 +402,13 @@ fn what_zato_has_and_this_does_not_is_a_fault() {
     let told = told(&read(text));
     for (number, word) in [
         "1:19 channel_amqp: this version has no such objects",
-        "1:46 def_sec: this version takes the types",
-        "2:16 scheduler: job_type is",
+        "1:47 def_sec: this version takes the types",
+        "2:15 scheduler: job_type is",
         "2:65 http_soap: connection is",
         "3:32 \"colour\" is not known here",
-        "3:79 says otherwise",
+        "3:81 says otherwise",
         "3:87 channel_soap: must be an object",
-        "4:47 timeout: must be seconds",
+        "4:49 timeout: must be seconds",
         "4:58 name: is required",
     ]
     .into_iter()

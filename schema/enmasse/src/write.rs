@@ -50,10 +50,12 @@ pub fn write(objects: &[Exported], format: Format) -> Result<String, WriteError>
         }
     }
     let document = Value::Object(document);
+    let json =
+        serde_json::to_string_pretty(&document).map_err(|error| WriteError(error.to_string()))?;
     match format {
-        Format::Json => serde_json::to_string_pretty(&document)
-            .map(|text| text + "\n")
-            .map_err(|error| WriteError(error.to_string())),
+        Format::Json => Ok(printable(&json) + "\n"),
+        // The writer of YAML folds a line separator into white space. JSON, which is YAML too, escapes it.
+        Format::Yaml if !json.chars().all(is_taken) => Ok(head(objects) + &printable(&json) + "\n"),
         Format::Yaml => serde_yaml_ng::to_string(&document)
             .map(|text| head(objects) + &text)
             .map_err(|error| WriteError(error.to_string())),
@@ -75,6 +77,25 @@ fn escaped_values(value: &Value) -> Value {
             .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
+}
+
+/// Whether YAML takes a character as it is.
+fn is_taken(letter: char) -> bool {
+    matches!(letter, ' '..='~' | '\n' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}')
+        || letter > '\u{ffff}'
+}
+
+/// Text of JSON in which what YAML does not take as it is is escaped; it can be in strings only.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_taken(letter) {
+            printable.push(letter);
+        } else {
+            printable.push_str(&format!("\\u{:04x}", u32::from(letter)));
+        }
+    }
+    printable
 }
 
 /// Tells which secrets whoever imports the text somewhere else has to bring.

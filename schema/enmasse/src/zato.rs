@@ -185,6 +185,12 @@ const JOB: &[Field] = &[
     ("cron_definition", "cron", How::Same),
 ];
 
+const API_KEY: &[Field] = &[
+    ("password", "key", How::Same),
+    ("username", "", How::Nothing),
+];
+const TECH_ACCOUNT: &[Field] = &[("username", "", How::Nothing), ("salt", "", How::Nothing)];
+
 /// Whether a key of the top level is one of Zato's.
 pub(crate) fn is_key(key: &str) -> bool {
     TOLD.contains(&key) || UNTOLD.contains(&key)
@@ -201,7 +207,7 @@ pub(crate) fn item(
         problems.push(Problem::new(node.mark, format!("{key}: must be an object")));
         return None;
     };
-    let told = target(key, node, entries);
+    let told = target(key, entries);
     let Target {
         title,
         fields,
@@ -260,7 +266,7 @@ struct Target {
     transport: Option<&'static str>,
 }
 
-fn target(key: &str, node: &Node, entries: &[Entry]) -> Result<Target, String> {
+fn target(key: &str, entries: &[Entry]) -> Result<Target, String> {
     let word = |key: &str| {
         let entry = find(entries, key);
         entry
@@ -281,10 +287,10 @@ fn target(key: &str, node: &Node, entries: &[Entry]) -> Result<Target, String> {
         "outconn_plain_http" | "outconn_rest" => http("outgoing.http", OUTGOING, "plain_http"),
         "outconn_soap" => http("outgoing.http", OUTGOING, "soap"),
         "http_soap" => match (word("connection"), word("transport")) {
-            ("channel", "plain_http") => target("channel_plain_http", node, entries),
-            ("channel", "soap") => target("channel_soap", node, entries),
-            ("outgoing", "plain_http") => target("outconn_plain_http", node, entries),
-            ("outgoing", "soap") => target("outconn_soap", node, entries),
+            ("channel", "plain_http") => target("channel_plain_http", entries),
+            ("channel", "soap") => target("channel_soap", entries),
+            ("outgoing", "plain_http") => target("outconn_plain_http", entries),
+            ("outgoing", "soap") => target("outconn_soap", entries),
             _ => Err(
                 "http_soap: connection is channel or outgoing, and transport is plain_http or soap"
                     .to_owned(),
@@ -318,12 +324,12 @@ fn target(key: &str, node: &Node, entries: &[Entry]) -> Result<Target, String> {
 }
 
 fn definition(kind: &str) -> Result<Target, String> {
-    let title = match kind {
-        "basic_auth" => "security.basic-auth",
-        "apikey" => "security.api-key",
-        "jwt" => "security.jwt",
-        "tech_acc" => "security.tech-account",
-        "wss" => "security.wss",
+    let (title, fields) = match kind {
+        "basic_auth" => ("security.basic-auth", &[][..]),
+        "apikey" => ("security.api-key", API_KEY),
+        "jwt" => ("security.jwt", &[][..]),
+        "tech_acc" => ("security.tech-account", TECH_ACCOUNT),
+        "wss" => ("security.wss", &[][..]),
         _ => {
             return Err(
                 "def_sec: this version takes the types basic_auth, apikey, jwt, tech_acc and wss"
@@ -333,7 +339,7 @@ fn definition(kind: &str) -> Result<Target, String> {
     };
     Ok(Target {
         title,
-        fields: Vec::new(),
+        fields: fields.to_vec(),
         transport: None,
     })
 }

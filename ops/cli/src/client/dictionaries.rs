@@ -17,33 +17,17 @@ const LIMIT: u32 = 10_000;
 /// Runs one verb.
 pub(crate) async fn run(client: &Client, verb: DictionaryVerb) -> Result<(), Failure> {
     match verb {
-        DictionaryVerb::Translate(question) => translate(client, &question).await,
-        DictionaryVerb::Export { output } => export(client, &output).await,
-        DictionaryVerb::Import { input } => import(client, &input).await,
-        other => {
-            let (word, input, format) = request(other);
-            let service = format!("busker.dictionary.{word}");
-            let answer = client.call(&service, &input).await?;
-            let printed = output::structured(format, &answer);
-            printed.unwrap_or_else(|| output::say(&table(&answer)))
-        }
-    }
-}
-
-/// End of the service's name, its input, and how its answer is printed.
-fn request(verb: DictionaryVerb) -> (&'static str, Value, Format) {
-    match verb {
-        DictionaryVerb::Create(args) => ("entry.create", entry(&args), Format::Json),
+        DictionaryVerb::Create(args) => show(client, "entry.create", entry(&args)).await,
         DictionaryVerb::Edit {
             number,
             entry: args,
         } => {
             let mut input = entry(&args);
             input["number"] = json!(number);
-            ("entry.edit", input, Format::Json)
+            show(client, "entry.edit", input).await
         }
         DictionaryVerb::Delete { number } => {
-            ("entry.delete", json!({ "number": number }), Format::Json)
+            show(client, "entry.delete", json!({ "number": number })).await
         }
         DictionaryVerb::List {
             system,
@@ -51,23 +35,35 @@ fn request(verb: DictionaryVerb) -> (&'static str, Value, Format) {
             format,
         } => {
             let input = json!({"system": system, "key": key, "limit": LIMIT});
-            ("entry.list", input, format)
+            list(client, "entry.list", input, format).await
         }
         DictionaryVerb::Link { from, value2 } => {
             let mut input = question(&from);
             input["value2"] = json!(value2);
-            ("translation.create", input, Format::Json)
+            show(client, "translation.create", input).await
         }
-        DictionaryVerb::Unlink { number } => (
-            "translation.delete",
-            json!({ "number": number }),
-            Format::Json,
-        ),
-        DictionaryVerb::Links { format } => ("translation.list", json!({"limit": LIMIT}), format),
-        DictionaryVerb::Translate(args) => ("translation.translate", question(&args), Format::Json),
-        DictionaryVerb::Export { .. } => ("export", json!({}), Format::Json),
-        DictionaryVerb::Import { .. } => ("import", json!({"confirm": true}), Format::Json),
+        DictionaryVerb::Unlink { number } => {
+            show(client, "translation.delete", json!({ "number": number })).await
+        }
+        DictionaryVerb::Links { format } => {
+            list(client, "translation.list", json!({"limit": LIMIT}), format).await
+        }
+        DictionaryVerb::Translate(question) => translate(client, &question).await,
+        DictionaryVerb::Export { output } => export(client, &output).await,
+        DictionaryVerb::Import { input } => import(client, &input).await,
     }
+}
+
+/// Calls a service and shows what it answers.
+async fn show(client: &Client, word: &str, input: Value) -> Result<(), Failure> {
+    list(client, word, input, Format::Json).await
+}
+
+async fn list(client: &Client, word: &str, input: Value, format: Format) -> Result<(), Failure> {
+    let service = format!("busker.dictionary.{word}");
+    let answer = client.call(&service, &input).await?;
+    let printed = output::structured(format, &answer);
+    printed.unwrap_or_else(|| output::say(&table(&answer)))
 }
 
 fn entry(args: &EntryArgs) -> Value {
@@ -105,7 +101,7 @@ async fn export(client: &Client, file: &Path) -> Result<(), Failure> {
 
 async fn import(client: &Client, file: &Path) -> Result<(), Failure> {
     let data = STANDARD.encode(payload::read_file(file)?);
-    let input = json!({"data": data, "confirm": true});
+    let input = json!({"data": data, "replace_all": true});
     let answer = client.call("busker.dictionary.import", &input).await?;
     output::say(&format!(
         "{} entries, {} translations",

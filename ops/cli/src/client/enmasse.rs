@@ -90,14 +90,16 @@ pub(crate) async fn diff(client: &Client, file: &FileArgs, partial: bool) -> Res
     let mut lines = changes::lines(&answer, Detail::Fields);
     lines.extend(others.iter().map(|other| changes::head('-', other)));
     lines.extend(changes::remarks(&answer));
-    lines.push(match exit {
-        Exit::Ok => "no difference".to_owned(),
-        _ if others.is_empty() => changes::sum(&answer, false),
-        _ => format!(
-            "{}, {} only in the cluster",
-            changes::sum(&answer, false),
-            others.len()
-        ),
+    lines.push(if exit == Exit::Ok {
+        "no difference".to_owned()
+    } else if others.is_empty() {
+        changes::sum(&answer, false)
+    } else {
+        let there = others.len();
+        format!(
+            "{}, {there} only in the cluster",
+            changes::sum(&answer, false)
+        )
     });
     output::say(&lines.join("\n")).map(|()| exit)
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use busker_node::{CONFIG_FILE, NodeConfig};
+use busker_node::{CONFIG_FILE, NodeConfig, ZatoFace};
 
 use super::Check;
 use crate::environment::Environment;
@@ -25,8 +25,13 @@ pub(super) fn of_node(node: &NodeConfig) -> Vec<Check> {
     let mut checks = vec![
         admin(place, node.admin.listen, node.admin.tls.is_some()),
         plain_secrets(place, &text),
+        face(
+            place,
+            node.http.listen.ip(),
+            node.node.zato_face,
+            node.node.zato_face_deploys,
+        ),
     ];
-    checks.extend(face(place, node.http.listen.ip(), &text));
     if !node.http.listen.ip().is_loopback() && node.http.tls.is_none() {
         let what = format!("channels listen on {} without TLS", node.http.listen);
         let remedy = "give [http.tls] a certificate (`busker ca create server`), or put a balancer with TLS in front";
@@ -70,18 +75,24 @@ fn admin(place: &str, listen: SocketAddr, has_tls: bool) -> Check {
     Check::fail("admin", place, what, remedy)
 }
 
-/// The endpoints of Zato, where this version has them and the file names where they are.
-fn face(place: &str, channels: IpAddr, text: &str) -> Option<Check> {
-    let word = text.lines().find_map(|line| {
-        let value = line.trim().strip_prefix("zato_face")?.trim_start();
-        Some(value.strip_prefix('=')?.trim().trim_matches('"').to_owned())
-    })?;
-    let what = format!("zato_face = {word}");
-    if word == "channels" && !channels.is_loopback() {
-        let remedy = "set it to admin, or to off, unless old clients need it there";
-        return Some(Check::warn("zato face", place, what, remedy));
+/// The endpoints of Zato: on the listener of channels, whoever reaches it can try their passwords.
+fn face(place: &str, channels: IpAddr, zato: ZatoFace, deploys: bool) -> Check {
+    let where_it_is = match zato {
+        ZatoFace::Channels => "channels",
+        ZatoFace::Admin => "admin",
+        ZatoFace::Off => return Check::ok("zato face", place, "is off"),
+    };
+    let what = format!("zato_face = {where_it_is}");
+    if zato == ZatoFace::Admin || channels.is_loopback() {
+        return Check::ok("zato face", place, what);
     }
-    Some(Check::ok("zato face", place, what))
+    if deploys {
+        let what = format!("{what}, where code may be brought in over it");
+        let remedy = "take zato_face_deploys out of busker.toml, or set zato_face to admin";
+        return Check::fail("zato face", place, what, remedy);
+    }
+    let remedy = "set it to admin, or to off, unless old clients need it there";
+    Check::warn("zato face", place, what, remedy)
 }
 
 /// Passwords and secrets that stand in busker.toml itself.
@@ -200,15 +211,13 @@ mod tests {
     fn the_face_of_zato_belongs_to_nobody_elses_network() {
         let everywhere: IpAddr = "0.0.0.0".parse().unwrap();
         let loopback: IpAddr = "127.0.0.1".parse().unwrap();
-        let text = "[http]\nzato_face = \"channels\"\n";
-        let verdict = |ip, text| face("node1", ip, text).map(|check| check.verdict);
-        assert_eq!(verdict(everywhere, text), Some(Verdict::Warn));
-        assert_eq!(verdict(loopback, text), Some(Verdict::Ok));
-        assert_eq!(
-            verdict(everywhere, "zato_face = \"off\""),
-            Some(Verdict::Ok)
-        );
-        assert_eq!(verdict(everywhere, ""), None);
+        let verdict = |ip, zato, deploys| face("node1", ip, zato, deploys).verdict;
+        let channels = ZatoFace::Channels;
+        assert_eq!(verdict(everywhere, channels, false), Verdict::Warn);
+        assert_eq!(verdict(everywhere, channels, true), Verdict::Fail);
+        assert_eq!(verdict(loopback, channels, true), Verdict::Ok);
+        assert_eq!(verdict(everywhere, ZatoFace::Admin, true), Verdict::Ok);
+        assert_eq!(verdict(everywhere, ZatoFace::Off, false), Verdict::Ok);
     }
 
     #[test]

@@ -53,6 +53,18 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("service rollback", "service rollback esb stockmarket.py"),
     (
+        "service set-wsdl",
+        "service set-wsdl esb stockmarket.get-market-cap market.wsdl",
+    ),
+    (
+        "service get-wsdl",
+        "service get-wsdl esb stockmarket.get-market-cap > market.wsdl",
+    ),
+    (
+        "service delete-wsdl",
+        "service delete-wsdl esb stockmarket.get-market-cap",
+    ),
+    (
         "channel create",
         "channel esb create --name echo --set url_path=/echo --set service=samples.echo --set security=partners",
     ),
@@ -118,6 +130,48 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("job resume", "job esb resume --name nightly"),
     ("job history", "job esb history --name nightly"),
     ("job next-fires", "job esb next-fires --name nightly"),
+    ("enmasse export", "enmasse export esb --output esb.yaml"),
+    (
+        "enmasse export",
+        "enmasse export esb --kind channel.http --filter crm",
+    ),
+    (
+        "enmasse import",
+        "enmasse import esb --input esb.yaml --plan",
+    ),
+    ("enmasse diff", "enmasse diff esb --input esb.yaml"),
+    ("revision list", "revision list esb"),
+    ("revision get", "revision get esb 42"),
+    ("revision diff", "revision diff esb 40 42"),
+    ("revision revert", "revision revert esb 40 --plan"),
+    (
+        "dictionary create",
+        "dictionary esb create --system crm --key currency --value USD",
+    ),
+    (
+        "dictionary edit",
+        "dictionary esb edit --number 7 --system crm --key currency --value EUR",
+    ),
+    ("dictionary delete", "dictionary esb delete --number 7"),
+    ("dictionary list", "dictionary esb list --system crm"),
+    (
+        "dictionary link",
+        "dictionary esb link --system1 crm --key1 currency --value1 USD --system2 erp --key2 money --value2 840",
+    ),
+    ("dictionary unlink", "dictionary esb unlink --number 9"),
+    ("dictionary links", "dictionary esb links"),
+    (
+        "dictionary translate",
+        "dictionary esb translate --system1 crm --key1 currency --value1 USD --system2 erp --key2 money",
+    ),
+    (
+        "dictionary export",
+        "dictionary esb export --output dictionaries.json.bz2",
+    ),
+    (
+        "dictionary import",
+        "dictionary esb import --input dictionaries.json.bz2",
+    ),
     (
         "message status",
         "message esb status K000000000000000000000000000000000000007",

@@ -38,7 +38,8 @@ pub(super) async fn definitions(odb: Odb, dir: &Path) -> Result<(), Failure> {
             settings: json!({"username": name, "realm": realm}),
             secrets: vec![("password".to_owned(), SecretWrite::Set(secret))],
             references: Vec::new(),
-            unique: None,
+            // As every definition has it, so that a name stands for one.
+            unique: Some(name.to_owned()),
         };
         odb.objects().create(write, WHO).await?;
     }

@@ -1,8 +1,9 @@
 //! Get, list and ping.
 
 use busker_catalog::Kind;
-use busker_model::{Family, Fault, Transport};
+use busker_model::{ErrorClass, Family, Fault, Transport};
 use busker_odb::{ListFilter, Page};
+use busker_service::Ping;
 use serde_json::{Value, json};
 
 use super::{LIST_DEFAULT, find, shown};
@@ -61,5 +62,14 @@ pub(super) async fn ping(call: Call, kind: Kind) -> Result<Value, Fault> {
         Transport::PlainHttp
     };
     let outgoing = &call.context.ports().http;
-    answer(&outgoing.ping(&object.key.name, transport).await?)
+    match outgoing.ping(&object.key.name, transport).await {
+        // One that is switched off, or whose secret is missing, is as dead as its peer would be.
+        Err(fault) if fault.class == ErrorClass::Unavailable => answer(&Ping {
+            ok: false,
+            ms: 0,
+            message: fault.message.to_string(),
+            class: Some(fault.class),
+        }),
+        other => answer(&other?),
+    }
 }

@@ -1,7 +1,7 @@
 //! Create, edit, delete and change-password.
 
 use busker_catalog::{Kind, Prepared, usable_security};
-use busker_model::object::Violation;
+use busker_model::object::{Reference, Violation};
 use busker_model::secret::REDACTED;
 use busker_model::{Family, Fault, Object, ObjectKey, Secret, ServiceName};
 use busker_odb::{ObjectWrite, OdbError, OnUse, SecretWrite};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{find, refused, shown};
 use crate::operation::Call;
+use crate::ports::NodeView;
 
 /// Times an edit without a revision is tried when others write in between.
 const EDIT_ATTEMPTS: u32 = 5;
@@ -141,21 +142,24 @@ fn merged(
 
 /// Refuses a channel on a path that the node keeps for itself.
 fn check_path(call: &Call, write: &ObjectWrite) -> Result<(), Fault> {
+    match reserved(&*call.deps.node, write) {
+        None => Ok(()),
+        Some(fault) => Err(Fault::violations(vec![fault])),
+    }
+}
+
+/// What is wrong with the path of a channel that the node keeps for itself.
+pub(crate) fn reserved(node: &dyn NodeView, write: &ObjectWrite) -> Option<Violation> {
     let path = match write.key.family {
-        Family::Channel => write.settings.get("url_path").and_then(Value::as_str),
+        Family::Channel => write.settings.get("url_path").and_then(Value::as_str)?,
         Family::Outgoing
         | Family::Definition
         | Family::Security
         | Family::Job
-        | Family::Service => None,
+        | Family::Service => return None,
     };
-    match path.and_then(|path| call.deps.node.reserves(path)) {
-        None => Ok(()),
-        Some(why) => Err(Fault::violations(vec![Violation::new(
-            "settings.url_path",
-            why,
-        )])),
-    }
+    let why = node.reserves(path)?;
+    Some(Violation::new("settings.url_path", why))
 }
 
 /// An object before its settings are checked.
@@ -210,9 +214,6 @@ impl Draft {
 
 /// Refuses a security definition that an object cannot use; one that is not there is the database's to refuse.
 async fn usable(call: &Call, write: &ObjectWrite) -> Result<(), Fault> {
-    let Some(usable) = usable_security(write.key.family, &write.key.group) else {
-        return Ok(());
-    };
     let named = write
         .references
         .iter()
@@ -221,17 +222,30 @@ async fn usable(call: &Call, write: &ObjectWrite) -> Result<(), Fault> {
         let Some(kind) = kind_of_security(call, &reference.name).await? else {
             continue;
         };
-        if !usable.contains(&kind) {
-            let (family, group) = (write.key.family, &write.key.group);
-            let message = format!(
-                "names a definition of kind {kind}, which a {group} {family} cannot use: it takes {}",
-                usable.join(", ")
-            );
-            let field = format!("settings.{}", reference.field);
-            return Err(Fault::violations(vec![Violation::new(field, message)]));
+        if let Some(fault) = unusable(write, reference, kind) {
+            return Err(Fault::violations(vec![fault]));
         }
     }
     Ok(())
+}
+
+/// What is wrong with a reference to a security definition of that kind.
+pub(crate) fn unusable(
+    write: &ObjectWrite,
+    reference: &Reference,
+    kind: &str,
+) -> Option<Violation> {
+    let usable = usable_security(write.key.family, &write.key.group)?;
+    if usable.contains(&kind) {
+        return None;
+    }
+    let (family, group) = (write.key.family, &write.key.group);
+    let message = format!(
+        "names a definition of kind {kind}, which a {group} {family} cannot use: it takes {}",
+        usable.join(", ")
+    );
+    let field = format!("settings.{}", reference.field);
+    Some(Violation::new(field, message))
 }
 
 /// The kind of the security definition of that name.

@@ -46,11 +46,11 @@ pub(super) fn operations() -> Vec<AdminService> {
         )
         .required("data", Type::Text, "The file, in Base64.")
         .required(
-            "confirm",
+            "replace_all",
             Type::Boolean,
             "Must be true: what there is now is deleted.",
         )
-        .example(json!({"data": "QlpoOTFBWSZTWQ==", "confirm": true}))
+        .example(json!({"data": "QlpoOTFBWSZTWQ==", "replace_all": true}))
         .answers(&[("entries", "integer"), ("translations", "integer")])
         .destroying(),
     ]
@@ -63,9 +63,12 @@ async fn export(call: Call) -> Result<Value, Fault> {
 }
 
 async fn import(call: Call) -> Result<Value, Fault> {
-    if !call.input.flag("confirm", false) {
+    if !call.input.flag("replace_all", false) {
         let message = "must be true: all entries and translations there are now are deleted";
-        return Err(Fault::violations(vec![Violation::new("confirm", message)]));
+        return Err(Fault::violations(vec![Violation::new(
+            "replace_all",
+            message,
+        )]));
     }
     let data = call.input.text("data").to_owned();
     let dump = apart(move || {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{item, number, paged, window};
+use crate::answers::{list_of, object};
 use crate::input::{Input, Type};
 use crate::operation::{AdminService, Call, answer};
 
@@ -23,6 +24,12 @@ const TRANSLATION: &[(&str, &str)] = &[
 ];
 
 pub(super) fn operations() -> Vec<AdminService> {
+    let mut all = writing();
+    all.extend(reading());
+    all
+}
+
+fn writing() -> Vec<AdminService> {
     let to_a_value = |service| {
         asked(service).required(
             "value2",
@@ -66,6 +73,11 @@ pub(super) fn operations() -> Vec<AdminService> {
         .example(json!({"number": 3}))
         .answers(&[("number", "integer")])
         .destroying(),
+    ]
+}
+
+fn reading() -> Vec<AdminService> {
+    vec![
         paged(AdminService::new(
             "busker.dictionary.translation.list",
             Role::Viewer,
@@ -73,11 +85,8 @@ pub(super) fn operations() -> Vec<AdminService> {
             list,
         ))
         .example(json!({"limit": 20}))
-        .answers(&[
-            ("total", "integer"),
-            ("last_number", "integer"),
-            ("translations", "array"),
-        ]),
+        .answers(&[("total", "integer"), ("last_number", "integer")])
+        .and("translations", list_of(object(TRANSLATION))),
         asked(AdminService::new(
             "busker.dictionary.translation.translate",
             Role::Viewer,
@@ -87,11 +96,11 @@ pub(super) fn operations() -> Vec<AdminService> {
         .example(question())
         .answers(&[
             ("found", "boolean"),
-            ("value2", "string"),
-            ("repr", "string"),
-            ("hex", "string"),
-            ("sha1", "string"),
-            ("sha256", "string"),
+            ("value2", "string?"),
+            ("repr", "string?"),
+            ("hex", "string?"),
+            ("sha1", "string?"),
+            ("sha256", "string?"),
         ]),
     ]
 }

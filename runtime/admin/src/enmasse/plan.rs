@@ -6,8 +6,8 @@ use std::sync::Arc;
 use busker_catalog::{Kind, title};
 use busker_enmasse::{Declared, Document, Problem};
 use busker_model::invocation::Role;
-use busker_model::object::{Reference, Violation};
-use busker_model::{Family, Fault, Object, ObjectKey};
+use busker_model::object::Violation;
+use busker_model::{ErrorClass, Family, Fault};
 use busker_odb::ObjectWrite;
 use busker_odb::objects::Snapshot;
 use busker_service::Invoker;
@@ -16,7 +16,9 @@ use serde_json::{Map, Value, json};
 use super::export::titles;
 use super::item;
 use super::source::{Source, place};
+use super::there::There;
 use crate::changes::{Plan, Step, keeping, named};
+use crate::crud::write::reserved;
 use crate::crud::{lacking, writer};
 use crate::operation::role_word;
 use crate::ports::AdminDeps;
@@ -44,21 +46,24 @@ pub(super) struct Planned {
 }
 
 impl Planned {
-    pub(super) fn answer(&self, revision: i64) -> Value {
+    pub(super) fn answer(self, revision: i64) -> Value {
+        let list = |objects: Vec<Map<String, Value>>| -> Value {
+            objects.into_iter().map(Value::Object).collect()
+        };
         let mut answer = self.plan.answer(revision);
-        answer["unchanged"] = json!(self.unchanged);
-        answer["not_in_file"] = json!(self.not_in_file);
-        answer["needs_secret"] = json!(self.needs_secret);
-        answer["warnings"] = json!(self.warnings);
-        answer
+        answer.insert("unchanged".to_owned(), list(self.unchanged));
+        answer.insert("not_in_file".to_owned(), list(self.not_in_file));
+        answer.insert("needs_secret".to_owned(), list(self.needs_secret));
+        answer.insert("warnings".to_owned(), Value::Array(self.warnings));
+        Value::Object(answer)
     }
 }
 
 /// An object that was read and checked.
-struct Wanted<'d> {
-    declared: &'d Declared,
-    kind: Kind,
-    write: ObjectWrite,
+pub(super) struct Wanted<'d> {
+    pub(super) declared: &'d Declared,
+    pub(super) kind: Kind,
+    pub(super) write: ObjectWrite,
 }
 
 /// Makes a plan.
@@ -72,6 +77,8 @@ pub(super) fn plan(source: &Source, facts: &Facts) -> Result<Planned, Fault> {
     let there = There::of(&facts.snapshot);
     there.clashes(&document, &wanted, &mut faults);
     there.references(&wanted, &mut faults);
+    there.securities(&wanted, &mut faults);
+    paths(&wanted, facts, &mut faults);
     let mut warnings = document.notes.clone();
     services(
         &wanted,
@@ -86,10 +93,7 @@ pub(super) fn plan(source: &Source, facts: &Facts) -> Result<Planned, Fault> {
         return Err(refusal(source, &document, faults));
     }
     let mut planned = Planned {
-        plan: Plan {
-            seen: facts.snapshot.revision,
-            steps: Vec::new(),
-        },
+        plan: Plan::new(facts.snapshot.revision),
         unchanged: Vec::new(),
         not_in_file: there.others(&wanted, facts),
         needs_secret: Vec::new(),
@@ -127,7 +131,7 @@ impl Planned {
                     name.insert("secrets".to_owned(), lacks.clone());
                     self.needs_secret.push(name);
                 }
-                self.plan.steps.push(step);
+                self.plan.add(step);
             }
             None => {
                 let lacks = current.map(|current| lacking(&kind, &current.settings));
@@ -150,7 +154,7 @@ fn permitted(role: Role, kind: &Kind, write: &ObjectWrite, at: &str) -> Result<(
     }
     let word = role_word(needed);
     let message = format!("{at}: writing {} needs the role {word}", write.key);
-    Err(Fault::new(busker_model::ErrorClass::Forbidden, message).code("role-needed"))
+    Err(Fault::new(ErrorClass::Forbidden, message).code("role-needed"))
 }
 
 /// Reads and checks what is declared, kind by kind.
@@ -195,111 +199,6 @@ fn wanted<'d>(document: &'d Document, facts: &Facts, faults: &mut Vec<Problem>) 
     wanted
 }
 
-/// What there is, by what finds it.
-struct There<'s> {
-    objects: HashMap<&'s ObjectKey, &'s Object>,
-    uniques: HashMap<(Family, &'s str), &'s ObjectKey>,
-}
-
-impl<'s> There<'s> {
-    fn of(snapshot: &'s Snapshot) -> Self {
-        let all = snapshot.objects.iter();
-        let uniques = all.clone().filter_map(|(object, unique)| {
-            let unique = unique.as_deref()?;
-            Some(((object.key.family, unique), &object.key))
-        });
-        Self {
-            uniques: uniques.collect(),
-            objects: all.map(|(object, _)| (&object.key, object)).collect(),
-        }
-    }
-
-    /// Names and paths that two objects would have.
-    fn clashes(&self, document: &Document, wanted: &[Wanted<'_>], faults: &mut Vec<Problem>) {
-        let mut keys: HashMap<&ObjectKey, &Declared> = HashMap::new();
-        let mut uniques: HashMap<(Family, &str), (&ObjectKey, &Declared)> = HashMap::new();
-        for one in wanted {
-            let key = &one.write.key;
-            if let Some(first) = keys.insert(key, one.declared) {
-                let message = format!(
-                    "{key} is declared twice: first at {}",
-                    place(document, first.mark)
-                );
-                faults.push(Problem::new(one.declared.mark, message));
-                continue;
-            }
-            let Some(unique) = one.write.unique.as_deref() else {
-                continue;
-            };
-            if let Some((first, at)) = uniques.insert((key.family, unique), (key, one.declared)) {
-                let at = place(document, at.mark);
-                let message = format!("{first} at {at} has {unique:?} already");
-                faults.push(Problem::new(one.declared.mark, message));
-            }
-        }
-        for one in wanted {
-            let Some(unique) = one.write.unique.as_deref() else {
-                continue;
-            };
-            let owner = self.uniques.get(&(one.write.key.family, unique));
-            // An owner that is declared too has what its declaration says.
-            if let Some(owner) = owner.filter(|owner| !keys.contains_key(**owner)) {
-                let message =
-                    format!("{owner}, which is there and not in the file, has {unique:?} already");
-                faults.push(Problem::new(one.declared.mark, message));
-            }
-        }
-    }
-
-    /// Names that must be there, or in the text, and are not.
-    fn references(&self, wanted: &[Wanted<'_>], faults: &mut Vec<Problem>) {
-        let there = self.objects.keys().copied();
-        let mut groups: HashMap<(Family, &str), Vec<&str>> = HashMap::new();
-        for key in there.chain(wanted.iter().map(|one| &one.write.key)) {
-            groups
-                .entry((key.family, &key.name))
-                .or_default()
-                .push(&key.group);
-        }
-        let is_there = |reference: &Reference| {
-            let found = groups.get(&(reference.family, reference.name.as_str()));
-            found.is_some_and(|groups| {
-                reference.group.is_empty() || groups.contains(&reference.group.as_str())
-            })
-        };
-        for one in wanted {
-            let missed = one.write.references.iter();
-            for reference in missed.filter(|one| one.required && !is_there(one)) {
-                let field = format!("settings.{}", reference.field);
-                let message = format!(
-                    "{field}: there is no {} {:?}, neither in the file nor before",
-                    reference.family, reference.name
-                );
-                faults.push(Problem::new(one.declared.place(&field, ""), message));
-            }
-        }
-    }
-
-    /// Objects that the text does not mention.
-    fn others(&self, wanted: &[Wanted<'_>], facts: &Facts) -> Vec<Map<String, Value>> {
-        let mut keys: Vec<&&Object> = {
-            let mentioned: HashMap<&ObjectKey, ()> =
-                wanted.iter().map(|one| (&one.write.key, ())).collect();
-            let others = self.objects.values();
-            others
-                .filter(|object| !mentioned.contains_key(&object.key))
-                .collect()
-        };
-        keys.sort_by(|a, b| a.key.cmp(&b.key));
-        let catalog = &facts.deps.catalog;
-        let shown = keys.into_iter().filter_map(|object| {
-            let kind = catalog.get(object.key.family, &object.kind)?;
-            Some(named(kind, &object.key))
-        });
-        shown.collect()
-    }
-}
-
 /// Services that channels and jobs name and that are not deployed.
 fn services(wanted: &[Wanted<'_>], facts: &Facts, told: &mut Vec<Problem>) {
     let invoking = wanted
@@ -315,6 +214,16 @@ fn services(wanted: &[Wanted<'_>], facts: &Facts, told: &mut Vec<Problem>) {
                 one.declared.place("settings.service", ""),
                 message,
             ));
+        }
+    }
+}
+
+/// Paths of channels that the node keeps for itself.
+fn paths(wanted: &[Wanted<'_>], facts: &Facts, faults: &mut Vec<Problem>) {
+    for one in wanted {
+        if let Some(fault) = reserved(&*facts.deps.node, &one.write) {
+            let mark = one.declared.place(&fault.field, "");
+            faults.push(Problem::new(mark, fault.to_string()));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! History keeps no secrets. One that is there stays as it is now; an object that has to be made again lacks its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use busker_catalog::Kind;
 use busker_model::invocation::Role;
@@ -10,7 +10,7 @@ use busker_model::object::Violation;
 use busker_model::{ErrorClass, Family, Fault, Object, ObjectKey};
 use busker_odb::OdbError;
 use busker_odb::objects::{Difference, Snapshot};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::changes::{ATTEMPTS, Plan, Step, keeping, settled};
 use crate::crud::write::Draft;
@@ -32,23 +32,27 @@ pub(super) async fn revert(call: Call) -> Result<Value, Fault> {
             attempt += 1;
             continue;
         }
-        let (plan, warnings) = Way::new(&call, &snapshot).back(&differences.objects)?;
+        let (mut plan, warnings) = Way::new(&call, &snapshot).back(&differences.objects)?;
         let outcome = plan.apply(&call, call.validates_only()).await;
         if let Some(revision) = settled(outcome, attempt)? {
             let mut answer = plan.answer(revision);
-            answer["warnings"] = json!(warnings);
-            answer["needs_secret"] = json!(needing(&plan));
-            return Ok(call.told(answer));
+            let needing = needing(&answer);
+            answer.insert("warnings".to_owned(), Value::Array(warnings));
+            answer.insert("needs_secret".to_owned(), Value::Array(needing));
+            return Ok(call.told(Value::Object(answer)));
         }
         attempt += 1;
     }
 }
 
-/// Objects of a plan that will lack a secret.
-fn needing(plan: &Plan) -> Vec<Value> {
-    let lacking = plan.steps.iter().filter_map(|step| {
-        let secrets = step.shown.get("needs_secret")?;
-        Some(json!({"kind": step.shown["kind"], "name": step.shown["name"], "secrets": secrets}))
+/// Objects that lack a secret once the changes of an answer are made.
+fn needing(answer: &Map<String, Value>) -> Vec<Value> {
+    let made = ["create", "edit"]
+        .into_iter()
+        .filter_map(|key| answer.get(key)?.as_array());
+    let lacking = made.flatten().filter_map(|step| {
+        let secrets = step.get("needs_secret")?;
+        Some(json!({"kind": step["kind"], "name": step["name"], "secrets": secrets}))
     });
     lacking.collect()
 }
@@ -74,17 +78,21 @@ impl<'c> Way<'c> {
 
     /// The steps back, and what they cannot bring back; or every object that cannot be what it was.
     fn back(&self, differences: &[Difference]) -> Result<(Plan, Vec<Value>), Fault> {
-        let (mut steps, mut warnings, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-        // One that was deleted and made again since has another number and the same name: it becomes what it was.
-        let mut taken: HashMap<i64, ()> = HashMap::new();
+        let mut plan = Plan::new(self.seen);
+        let (mut warnings, mut faults) = (Vec::new(), Vec::new());
+        let mut leaving: HashSet<i64> = differences
+            .iter()
+            .filter(|one| one.before.is_null())
+            .map(|one| one.number)
+            .collect();
         for one in differences.iter().filter(|one| !one.before.is_null()) {
-            let current = self.current(one);
+            let current = self.current(one, &leaving);
             if let Some(current) = current {
-                taken.insert(current.number, ());
+                leaving.remove(&current.number);
             }
             match self.step(current, one) {
                 Ok((step, warning)) => {
-                    steps.extend(step);
+                    step.into_iter().for_each(|step| plan.add(step));
                     warnings.extend(warning);
                 }
                 Err(fault) if fault.class == ErrorClass::Invalid => {
@@ -95,21 +103,22 @@ impl<'c> Way<'c> {
                 Err(fault) => return Err(fault),
             }
         }
-        let gone = differences.iter().filter(|one| one.before.is_null());
+        let gone = differences
+            .iter()
+            .filter(|one| leaving.contains(&one.number));
         for object in gone.filter_map(|one| self.by_number.get(&one.number)) {
-            if !taken.contains_key(&object.number) {
-                let kind = self.kind(object.key.family, &object.kind)?;
-                steps.push(Step::delete(kind, object));
-            }
+            let kind = self.kind(object.key.family, &object.kind)?;
+            plan.add(Step::delete(kind, object));
         }
         if !faults.is_empty() {
             return Err(Fault::violations(faults));
         }
-        let seen = self.seen;
-        Ok((Plan { seen, steps }, warnings))
+        Ok((plan, warnings))
     }
 
-    fn current(&self, one: &Difference) -> Option<&'c Object> {
+    /// The object as it is now. One that was deleted and made again since has another number and the same name, and would
+    /// leave: it becomes what it was.
+    fn current(&self, one: &Difference, leaving: &HashSet<i64>) -> Option<&'c Object> {
         let by_number = self.by_number.get(&one.number);
         let by_key = || {
             let word = |field: &str| one.before[field].as_str();
@@ -118,7 +127,8 @@ impl<'c> Way<'c> {
                 group: word("group")?.to_owned(),
                 name: word("name")?.to_owned(),
             };
-            self.by_key.get(&key)
+            let same = self.by_key.get(&key);
+            same.filter(|object| leaving.contains(&object.number))
         };
         by_number.or_else(by_key).copied()
     }
@@ -170,7 +180,7 @@ impl<'c> Way<'c> {
         let write = keeping(kind, current, item::checked(kind, draft)?);
         let warning = another.then(|| {
             let message = format!(
-                "{}: its secret was another one then; history keeps none, so it stays as it is now",
+                "{}: its secret was set anew since; history keeps none, so it stays as it is now",
                 write.key
             );
             json!({"message": message})

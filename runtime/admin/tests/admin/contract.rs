@@ -48,7 +48,7 @@ fn a_destructive_service_has_to_be_told_a_name() {
     }
     for operation in destructive {
         let told = operation.fields.iter().any(|field| {
-            let told = ["name", "node", "cid", "revision", "number", "confirm"];
+            let told = ["name", "node", "cid", "revision", "number", "replace_all"];
             field.required && told.contains(&field.name)
         });
         assert!(told && operation.writes, "{}", operation.name);

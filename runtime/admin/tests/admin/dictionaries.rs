@@ -109,11 +109,11 @@ async fn an_export_is_imported_again_only_when_it_is_confirmed() {
         .call("busker.dictionary.entry.delete", json!({"number": 1}))
         .await
         .unwrap();
-    let unsure = json!({"data": file["data"], "confirm": false});
+    let unsure = json!({"data": file["data"], "replace_all": false});
     let (class, message) = refusal(bench.call("busker.dictionary.import", unsure).await);
     assert_eq!(class, ErrorClass::Invalid);
-    assert!(message.starts_with("confirm:"), "{message}");
-    let sure = json!({"data": file["data"], "confirm": true});
+    assert!(message.starts_with("replace_all:"), "{message}");
+    let sure = json!({"data": file["data"], "replace_all": true});
     let done = bench.call("busker.dictionary.import", sure).await.unwrap();
     assert_eq!(done, json!({"entries": 2, "translations": 1}));
     let again = bench
@@ -121,7 +121,7 @@ async fn an_export_is_imported_again_only_when_it_is_confirmed() {
         .await
         .unwrap();
     assert_eq!(again, file);
-    let broken = json!({"data": "QlpoOTFB", "confirm": true});
+    let broken = json!({"data": "QlpoOTFB", "replace_all": true});
     let (class, message) = refusal(bench.call("busker.dictionary.import", broken).await);
     assert_eq!(class, ErrorClass::Invalid);
     assert!(message.starts_with("data:"), "{message}");

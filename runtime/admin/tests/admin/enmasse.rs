@@ -1,5 +1,6 @@
 //! Configuration as code: what was exported imports to the same, all of it or nothing, and faults have their places.
 
+use busker_catalog::{Catalog, title};
 use busker_model::invocation::Role;
 use busker_model::{ErrorClass, Fault};
 use serde_json::{Value, json};
@@ -274,6 +275,53 @@ security.basic-auth:
     let all = told.join("\n");
     assert!(!all.contains(SECRET), "{all}");
     assert!(told.is_sorted_by_key(|one| one.split(':').nth(1).unwrap().parse::<u32>().unwrap()));
+}
+
+#[tokio::test]
+async fn a_definition_that_its_user_cannot_use_is_a_fault() {
+    let bench = Bench::new().await;
+    let definition = "security.tech-account:\n  - {name: tech, settings: {password: p}}\n";
+    let user = "outgoing.http:\n  - {name: bank, settings: {address: 'https://bank.example', security: tech}}\n";
+    let expected = "settings.security: names a definition of kind tech-account";
+    let told = refused(&bench, &format!("version: 1\n{definition}{user}")).await;
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].starts_with(&format!("crm.yaml:5:62 {expected}")),
+        "{told:?}"
+    );
+    import(&bench, file(&format!("version: 1\n{definition}"), None)).await;
+    let told = refused(&bench, &format!("version: 1\n{user}")).await;
+    assert!(
+        told[0].starts_with(&format!("crm.yaml:3:62 {expected}")),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_kind_makes_the_round_trip() {
+    let (bench, other) = (Bench::new().await, Bench::new().await);
+    let mut with_secrets = 0;
+    for kind in Catalog::builtin().iter() {
+        let name = format!("example.{}", kind.kind);
+        let input = json!({"name": name, "settings": (kind.example)()});
+        bench
+            .call(&format!("busker.{}.create", title(kind)), input)
+            .await
+            .unwrap();
+        with_secrets += usize::from(!kind.secrets.is_empty());
+    }
+    let text = export(&bench).await;
+    let own = import(&bench, file(&text, None)).await;
+    assert_eq!(own["changed"], false, "{own}");
+    let made = import(&other, file(&text, None)).await;
+    assert_eq!(
+        made["needs_secret"].as_array().unwrap().len(),
+        with_secrets,
+        "{made}"
+    );
+    assert_eq!(export(&other).await, text);
+    let again = import(&other, file(&text, None)).await;
+    assert_eq!(again["changed"], false, "{again}");
 }
 
 #[tokio::test]

@@ -173,6 +173,7 @@ async fn who_is_barred_from_code_may_do_all_but_bring_it_in_or_say_who_may() {
     assert_eq!(
         bringing,
         [
+            "busker.message.edit-dead",
             "busker.service.deploy",
             "busker.service.rollback",
             "busker.token.create",

@@ -18,6 +18,10 @@ pub(super) enum Type {
 }
 
 /// A declared element.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three facets that XML Schema lets combine freely"
+)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) name: String,

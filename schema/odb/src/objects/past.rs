@@ -53,7 +53,7 @@ pub struct Differences {
 const CURRENT: &str = "SELECT revision FROM cluster";
 const LIST: &str = "SELECT revision, MIN(at_ms), MIN(who), \
     SUM(CASE WHEN action = 'create' THEN 1 ELSE 0 END), \
-    SUM(CASE WHEN action IN ('edit', 'follow') THEN 1 ELSE 0 END), \
+    SUM(CASE WHEN action IN ('edit', 'follow', 'reseal') THEN 1 ELSE 0 END), \
     SUM(CASE WHEN action IN ('delete', 'cascade') THEN 1 ELSE 0 END) \
     FROM object_history WHERE revision < $1 GROUP BY revision ORDER BY revision DESC LIMIT $2";
 const AT: &str = "SELECT number, revision, at_ms, who, action, before_json, after_json \
