@@ -282,14 +282,17 @@ class AnyServiceInvoker(_Client):
         sealed = response.data.get("response") if isinstance(response.data, dict) else None
         if not response.ok or not sealed:
             response.data = [] if response.ok and repeated else None
-        elif asked.get("async"):
-            response.data = sealed
         else:
             text = base64.b64decode(sealed).decode("utf-8", "replace")
-            found = loaded(text) if asked["data_format"] == "json" else None
+            # What comes back of one that is handed over is its cid, which is no JSON.
+            found = loaded(text) if asked["data_format"] == "json" and not asked.get("async") else None
             response.data = text if found is None else found
             if isinstance(found, dict) and isinstance(found.get("zato_env"), dict):
                 unwrap(response, found)
+            elif isinstance(found, dict) and len(found) == 1:
+                # SimpleIO puts its fields into one element, which is named after the service or just response.
+                name, inside = next(iter(found.items()))
+                response.data = inside if name.endswith("response") else found
 
 
 def header(inner: Any, name: str) -> str:
